@@ -1,0 +1,115 @@
+"""Raw examples where they lie: named columns, nothing decoded until asked.
+
+Everything is a table here. A folder of pictures is a table with a column of files and a column of
+folder names; an .npz file is a table with a column of arrays. Which columns are inputs, target or
+groups is said by `Roles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from layerwise.errors import Rejected
+
+__all__ = ["MOST_BYTES", "Column", "File", "LeftOut", "Roles", "Source"]
+
+MOST_BYTES = 1 << 30  # of one raw file; more is refused rather than read
+
+
+@dataclass(frozen=True)
+class File:
+    """One raw file: on disk, or a range of bytes inside an unpacked archive."""
+
+    name: str  # as people see it: relative path with forward slashes; surrogate escapes kept
+    where: Path  # the file itself, or the flat file that an archive was unpacked into
+    start: int = 0
+    size: int | None = None  # None: the whole file
+
+    def bytes(self, most: int = MOST_BYTES) -> bytes:
+        """What the file holds. Raises Rejected if it cannot be read or is larger than `most`."""
+        try:
+            with open(self.where, "rb") as f:
+                f.seek(self.start)
+                data = f.read(most + 1 if self.size is None else min(self.size, most + 1))
+        except OSError as error:
+            raise Rejected(f"cannot be read: {error.strerror or error}") from error
+        if len(data) > most:
+            raise Rejected(f"larger than {most >> 20} MB")
+        return data
+
+    @property
+    def suffix(self) -> str:
+        """The extension in lower case with its dot, or nothing."""
+        return Path(self.name).suffix.lower()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One named column. `values` are, by `holds`:
+
+    files   a list of File, None where a table's cell is empty
+    cells   a polars Series: numbers, text, dates, truth values, with nulls
+    arrays  an array (N, ...), memory-mapped or not, or a list of arrays of unequal length (T, ...)
+    """
+
+    name: str
+    holds: Literal["files", "cells", "arrays"]
+    values: Any
+    rate_hz: float | None = None  # of the time axis of arrays, where the file says it
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Sequence[Any]:
+        """The values of those rows, of the same type as `values`."""
+        if isinstance(self.values, list):
+            return [self.values[int(r)] for r in rows]
+        return self.values[np.asarray(rows)]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or row that is not among the examples, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Raw examples: columns of equal length, an id for each row, and what was noticed on the way."""
+
+    name: str  # "clips": names the model folder
+    columns: Mapping[str, Column]
+    ids: Sequence[str]  # path as given, or "row 12" (first row of data is 1); unique
+    parts: np.ndarray | None = None  # (N,) of "train", "val", "test" where folders or files say so
+    target: str | None = None  # what the layout itself says is the target: "class" of folders, "y" of npz
+    group: str | None = None  # what the layout itself says are groups: "groups" of npz
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()  # what was guessed, a sentence each
+    bytes: int | None = None  # on disk
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def chunk(self, names: Sequence[str], rows: Sequence[int] | np.ndarray) -> dict[str, Sequence[Any]]:
+        """Those columns at those rows: what a Reader reads."""
+        return {name: self.columns[name].take(rows) for name in names}
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns are what. `targets` has several names where tags stand in 0/1 columns."""
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    group: str | None = None
+    split: str | None = None
+    time: str | None = None
+    weight: str | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)  # guesses in words, with the option that overrides
