@@ -1,0 +1,41 @@
+"""layerwise: raw files in; a trained network, an honest account of it, and a look at every level out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> (module, attribute); None: the module itself. Imported when first used, so that
+# `import layerwise` loads neither torch nor scikit-learn.
+_WHERE: dict[str, tuple[str, str | None]] = {
+    "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
+    "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
+    "Model": ("layerwise.model", "Model"),
+    "fit": ("layerwise.workflows", "fit"),
+    "load": ("layerwise.model", "load"),
+    "nn": ("layerwise.nn", None),
+}
+
+__all__ = ["DeepClassifier", "DeepRegressor", "Model", "__version__", "fit", "load", "nn"]
+
+if TYPE_CHECKING:
+    from layerwise import nn as nn
+    from layerwise.estimators import DeepClassifier, DeepRegressor
+    from layerwise.model import Model, load
+    from layerwise.workflows import fit
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'layerwise' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    found = import_module(module)
+    value = found if attribute is None else getattr(found, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
