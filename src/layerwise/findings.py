@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 __all__ = [
     "Bars",
+    "Code",
     "Curves",
     "Dots",
     "Finding",
@@ -130,18 +131,30 @@ class Gallery:
     examples: bool = False
 
 
-Picture: TypeAlias = Curves | Dots | Bars | Heat | Rows | Gallery
+@dataclass(frozen=True)
+class Code:
+    """Lines to copy, as a terminal or Python takes them."""
+
+    text: str
+    words: str
+
+
+Picture: TypeAlias = Curves | Dots | Bars | Heat | Rows | Gallery | Code
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One claim: a sentence, its value with interval, n and method, a caveat, and a picture beside it."""
+    """One claim: a sentence, its value with interval, n and method, a caveat, and a picture beside it.
+
+    A level's finding "levels.NAME.probe" is drawn on a scale that all levels share.
+    """
 
     name: str  # for programs: "accuracy", "levels.conv1.probe"
     sentence: str  # for people
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    unit: str = ""  # of the value: "s", "MB"; accuracies and the like have none
     n: int | None = None
     method: str = ""
     caveat: str = ""
@@ -160,16 +173,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a heading that is a sentence, findings, and sections below it."""
+    """A part of the page: a heading that is a sentence, findings, and sections below it.
+
+    The sentence of the first finding in "verdict" heads the page. `facts` are short (label -> text); those of
+    the parts of "levels" (stage, shape, sees, weights, cost) also make the table that heads the levels.
+    """
 
     name: str  # "verdict", "use", "data", "quality", "levels", "training", "rivals", "doubts"
     heading: str
     findings: tuple[Finding, ...] = ()
     parts: tuple[Section, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The section as plain data."""
         plain: dict[str, Any] = {"name": self.name, "heading": self.heading}
+        if self.facts:
+            plain["facts"] = dict(self.facts)
         plain["findings"] = [f.to_json() for f in self.findings]
         if self.parts:
             plain["parts"] = [p.to_json() for p in self.parts]
