@@ -15,6 +15,7 @@ A message states what was found, what was expected and what to do.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -28,6 +29,7 @@ __all__ = [
     "ThresholdError",
     "UsageError",
     "listed",
+    "refused",
     "shown",
     "suggest",
 ]
@@ -77,6 +79,19 @@ class Interrupted(LayerwiseError):
 
 class Rejected(Exception):
     """One example cannot be read. The message is the reason, as the quarantine list shows it."""
+
+
+def refused(error: OSError, doing: str) -> MachineError:
+    """The machine's refusal in words: `out of disk while saving clips-model/: free space and try again`."""
+    remedy = {
+        errno.ENOSPC: ("out of disk", "free space and run the same command again"),
+        errno.EDQUOT: ("disk quota reached", "free space and run the same command again"),
+        errno.EACCES: ("permission denied", "choose another folder or change its permissions"),
+        errno.EPERM: ("permission denied", "choose another folder or change its permissions"),
+        errno.EROFS: ("read-only file system", "choose another folder"),
+    }
+    found, remedy_words = remedy.get(error.errno or 0, (error.strerror or str(error), "see to it and try again"))
+    return MachineError(f"{found} while {doing}: {remedy_words}")
 
 
 def shown(text: object, limit: int = 80) -> str:

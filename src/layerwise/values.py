@@ -10,7 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "Padded", "Value", "as_value", "count", "move"]
+from layerwise.spec import Spec
+
+__all__ = ["ONLY", "Batch", "Padded", "Value", "as_value", "collate", "count", "move"]
+
+ONLY = "value"
+"""The name of the only field where examples are no table of several groups of columns."""
 
 
 class Padded(NamedTuple):
@@ -55,6 +60,13 @@ def as_value(field: np.ndarray | Sequence[np.ndarray], padded: bool) -> Tensor |
     for i, a in enumerate(field):
         values[i, : len(a)] = a
     return Padded(torch.from_numpy(values), lengths)
+
+
+def collate(values: Mapping[str, np.ndarray | list[np.ndarray]], spec: Spec) -> Value:
+    """Read examples by field as the value that a network of that Spec takes."""
+    if spec.columns:
+        return {name: as_value(values[name], column.padded) for name, column in spec.columns.items()}
+    return as_value(values[ONLY], spec.padded)
 
 
 def count(value: Value) -> int:

@@ -17,12 +17,9 @@ from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
-from layerwise.values import Batch
+from layerwise.values import ONLY, Batch
 
 __all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "read_each"]
-
-ONLY = "value"
-"""The name of the only field where a kind's examples are no table of several groups of columns."""
 
 Values: TypeAlias = Mapping[str, "np.ndarray | list[np.ndarray]"]
 """Read examples by field: (N, ...) stacked, or a list of N arrays where the Spec says unequal lengths."""

@@ -1,0 +1,59 @@
+"""The model card: what a person reads first in a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["card"]
+
+
+def card(name: str, about: Mapping[str, Any]) -> str:
+    """MODEL/README.md from what is known of a run."""
+    metrics = about.get("metrics", {})
+    rows = [
+        f"| {metric} | {m['value']:.4g} | {m['low']:.4g} to {m['high']:.4g} | {m['n']} |"
+        for metric, m in metrics.items()
+    ]
+    rivals = [f"- {r['name']}: " + ", ".join(f"{k} {v['value']:.4g}" for k, v in r["metrics"].items())
+              for r in about.get("rivals", [])]
+    lines = [
+        f"# {_plain(name)}",
+        "",
+        _plain(str(about.get("verdict", "A network trained by layerwise."))),
+        "",
+        "## What it does",
+        "",
+        f"- Data: {_plain(str(about.get('data', '')))}",
+        f"- Answer: {_plain(str(about.get('answer', '')))}",
+        f"- Network: {_plain(str(about.get('network', '')))}",
+        f"- Held-out split: {_plain(str(about.get('split_why', '')))}",
+        "",
+        "## How good it is on held-out data",
+        "",
+        "| metric | value | 95 % interval | n |",
+        "|---|---:|---:|---:|",
+        *rows,
+        "",
+        *(["Simple rivals on the same examples:", "", *rivals, ""] if rivals else []),
+        "## Use",
+        "",
+        "```",
+        f"layerwise predict {_plain(name)} NEW --csv answers.csv",
+        f"layerwise report {_plain(name)}",
+        "```",
+        "",
+        "Known limits stand under *Doubts* in `report.html`. Weights are safetensors, the rest is JSON;"
+        " loading executes nothing. `checksums.json` lists the SHA-256 of every file but the report.",
+        f"Written by layerwise {about.get('layerwise', '')}, folder format {about.get('format', '')};"
+        " later versions read it too.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text from data with Markdown's and HTML's special characters defused."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, "\\" + character if character != "<" else "&lt;")
+    return " ".join(text.split())
