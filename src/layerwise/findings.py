@@ -154,11 +154,11 @@ class Finding:
     value: float | None = None
     low: float | None = None
     high: float | None = None
-    unit: str = ""  # of the value: "s", "MB"; accuracies and the like have none
     n: int | None = None
     method: str = ""
     caveat: str = ""
     pictures: tuple[Picture, ...] = ()
+    unit: str = ""  # of the value: "s", "MB"; accuracies and the like have none
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the galleries; fields without a value are left out."""
