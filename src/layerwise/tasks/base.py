@@ -9,18 +9,10 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from torch import Tensor
 
-__all__ = ["Answers", "Metric", "Task"]
+from layerwise.recipe import Training
+from layerwise.tasks.intervals import Metric, Statistic, measure, stretches
 
-
-class Metric(NamedTuple):
-    """A figure with its 95 % interval. `groups` counts the groups that the interval is drawn over."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    n: int
-    groups: int | None = None
+__all__ = ["Answers", "Metric", "Statistic", "Task"]
 
 
 class Answers(NamedTuple):
@@ -45,8 +37,23 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, targets: Sequence[Any] | np.ndarray, **known: Any) -> Self:
-        """The task that training targets describe. Raises DataError where they describe none."""
+    def fit(
+        cls, targets: Sequence[Any] | np.ndarray, *, noun: str = "rows", names: Sequence[str] = ()
+    ) -> Self:
+        """The task that training targets describe. Raises DataError where they describe none.
+
+        Rows without a target are left out beforehand (`known`). `noun` says what rows are in messages
+        ("files in clips/"); `names` are those of the target columns.
+        """
+
+    @classmethod
+    @abstractmethod
+    def known(cls, targets: Sequence[Any] | np.ndarray) -> np.ndarray:
+        """(N,) bool: which rows have a target. The others are to be left out, and their number said."""
+
+    @abstractmethod
+    def configure(self, training: Training) -> None:
+        """Take from the recipe what belongs to the loss. Raises UsageError for what has no use here."""
 
     @property
     @abstractmethod
@@ -59,8 +66,17 @@ class Task(ABC):
         """`one of 13: beluga, bowhead, ... (11 more)`."""
 
     @abstractmethod
-    def encode(self, targets: Sequence[Any] | np.ndarray) -> np.ndarray:
-        """Targets as numbers: (N,) int64 for classify, float32 (N, K), (N,) or (N, h) for the others."""
+    def encode(self, targets: Sequence[Any] | np.ndarray, *, mark: bool = False) -> np.ndarray:
+        """Targets as numbers.
+
+        (N,) int64 for classify, (N, K) float32 for tags, (N,) or (N, h) float64 in own units for numbers.
+        What cannot be encoded raises DataError, or with `mark` becomes -1 (a class unseen in training), no
+        tag, or NaN: held-out rows are judged all the same.
+        """
+
+    @abstractmethod
+    def weights(self, encoded: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
+        """(N,) weight of each training row: what is given times that of its class; None: all equal."""
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -72,7 +88,7 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, outputs: Tensor) -> np.ndarray:
-        """Raw outputs to `decoded`, with the calibration applied."""
+        """Raw outputs to `decoded`, with the calibration applied; members are averaged."""
 
     @abstractmethod
     def calibrate(self, outputs: Tensor, targets: Tensor) -> None:
@@ -83,20 +99,42 @@ class Task(ABC):
         """Decoded values as answers."""
 
     @abstractmethod
+    def top(self, decoded: np.ndarray, k: int = 5) -> list[list[tuple[Any, float]]]:
+        """The k likeliest labels of each row with their probabilities; empty lists for numbers."""
+
+    @abstractmethod
+    def statistics(self, decoded: np.ndarray, targets: np.ndarray) -> dict[str, Statistic]:
+        """Every promised metric of this task as a function of sums over rows."""
+
+    @property
+    @abstractmethod
+    def overlap(self) -> int:
+        """How many consecutive rows share target values; intervals are drawn over such stretches."""
+
+    def units(self, n: int, groups: np.ndarray | None) -> np.ndarray | None:
+        """(N,) what is drawn together for intervals: groups, or stretches of overlapping rows; or None."""
+        return groups if groups is not None or self.overlap == 1 else stretches(n, self.overlap)
+
     def metrics(
         self, decoded: np.ndarray, targets: np.ndarray, *, groups: np.ndarray | None = None, seed: int = 0
     ) -> dict[str, Metric]:
         """Every promised metric of this task with intervals, drawn over groups where there are any."""
+        n = len(targets)
+        return measure(self.statistics(decoded, targets), n=n, groups=self.units(n, groups), seed=seed)
 
     @abstractmethod
     def scores(self, decoded: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """(N,) one figure an example that averages to a measure of quality (1 correct, or minus the error)."""
+        """(N,) one figure a row that averages to a measure of quality (1 correct, or minus the error)."""
+
+    @abstractmethod
+    def words(self, metric: str, value: float) -> str:
+        """A figure as people say it: `right in 71 of 100`."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """All of it as JSON, the temperature too."""
+        """All of it as JSON, the temperature too; `task` names it."""
 
     @classmethod
     @abstractmethod
     def restore(cls, plain: Mapping[str, Any]) -> Self:
-        """The task that `state` described."""
+        """The task that `state` described. Raises ModelError on anything else."""

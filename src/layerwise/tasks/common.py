@@ -1,0 +1,133 @@
+"""What tasks share: cells as Python values, which of them are missing, weighted means, figures in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from math import floor, isfinite, log10
+from typing import Any
+
+import numpy as np
+import polars as pl
+from torch import Tensor
+
+from layerwise.errors import DataError, ModelError, UsageError, shown
+from layerwise.recipe import Training
+
+__all__ = ["cells", "digits", "missing", "numbers", "refuse", "restored", "share", "weighted_mean"]
+
+
+def cells(targets: Any) -> list[Any]:
+    """Target values as plain Python ones: bool, int, float, str or None; dates as ISO text."""
+    if isinstance(targets, pl.Series | np.ndarray):
+        targets = targets.to_list() if isinstance(targets, pl.Series) else targets.tolist()
+    return [_plain(v) for v in targets]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, datetime | date | time | timedelta):
+        return str(value)
+    return value
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell is empty: None, NaN, or text of blanks."""
+    return (
+        value is None
+        or (isinstance(value, float) and value != value)
+        or (isinstance(value, str) and not value.strip())
+    )
+
+
+def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """The mean of losses (N,) or (N, k); a row of weight 2 counts as one that stands twice."""
+    if weights is None:
+        return losses.mean()
+    if losses.ndim == 2:
+        losses = losses.mean(1)
+    return (losses * weights).sum() / weights.sum().clamp_min(1e-12)
+
+
+def refuse(task: str, training: Training, *names: str) -> None:
+    """Raise UsageError where one of these lines of the recipe is set, which `task` has no use for."""
+    for name in names:
+        if getattr(training, name):
+            raise UsageError(
+                f"training.{name} is {shown(getattr(training, name))}, which is for classes; the task is"
+                f" {task}: leave it out, or choose another task with --task"
+            )
+
+
+def restored(plain: Mapping[str, Any], name: str, known: Mapping[str, type]) -> dict[str, Any]:
+    """The fields of a task's state, checked. Raises ModelError where one is missing or of another type."""
+    if plain.get("task") != name:
+        raise ModelError(f"the model's task is {shown(plain.get('task'))}, expected {shown(name)}")
+    for key, kinds in known.items():
+        value = plain.get(key)
+        if kinds is float:
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        else:
+            fits = isinstance(value, kinds)
+        if not fits:
+            raise ModelError(f"the model's task has {shown(key)} = {shown(value)}: the folder is damaged")
+    return {key: plain[key] for key in known}
+
+
+def share(value: float) -> str:
+    """A share as a count that people can picture: `71 of 100`, `994 of 1,000` near the ends."""
+    if 0.01 < value < 0.99 or value in (0.0, 1.0):
+        return f"{round(100 * value)} of 100"
+    if 0.001 < value < 0.999:
+        return f"{round(1000 * value)} of 1,000"
+    return f"{round(10_000 * value):,} of 10,000"
+
+
+def digits(value: float) -> str:
+    """A number with three significant digits, no exponent where people can do without."""
+    if not isfinite(value):
+        return "undetermined"
+    if value == 0:
+        return "0"
+    place = 2 - floor(log10(abs(value)))
+    if place < -12 or place > 8:
+        return f"{value:.2e}"
+    return f"{round(value, place):,.{max(0, place)}f}"
+
+
+def numbers(targets: Any, *, mark: bool = False) -> np.ndarray:
+    """Targets as float64 of their shape; text is read as a number.
+
+    Raises DataError where a cell is no finite number; with `mark` it becomes NaN.
+    """
+    if isinstance(targets, np.ndarray) and targets.dtype.kind in "biuf":
+        found = targets.astype(np.float64)
+    else:
+        rows = cells(targets)
+        nested = bool(rows) and isinstance(rows[0], list | tuple | np.ndarray)
+        found = np.array(
+            [[_number(v, mark) for v in cells(r)] for r in rows]
+            if nested
+            else [_number(v, mark) for v in rows]
+        )
+    if not mark and not np.isfinite(found).all():
+        where = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise DataError(f"row {where + 1:,} of the target is {found[where]}, expected a finite number")
+    return found
+
+
+def _number(value: Any, mark: bool) -> float:
+    if missing(value):
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        if mark:
+            return float("nan")
+        raise DataError(
+            f"the target holds {shown(value)}, expected a number: leave such rows out, or ask for"
+            " classes with --task classify"
+        ) from None
