@@ -30,6 +30,7 @@ class Spec:
     dtype: str = "float32"  # of the values that the reader hands on: float32, uint8, uint16, int16, int32
     rate_hz: float | None = None  # of the time axis
     sizes: tuple[int, ...] = ()  # how many tokens: one number for a text, one for each category column
+    tokens: tuple[tuple[str, ...], ...] = ()  # what each token stands for: as many groups as `sizes`
     names: tuple[str, ...] = ()  # of channels, features or category columns, where they have names
     centre: tuple[float, ...] = ()  # mean of the training values, one in all or one a channel or feature
     spread: tuple[float, ...] = ()  # their standard deviation, never 0
@@ -69,7 +70,7 @@ class Spec:
         for name in ("rate_hz", "longest"):
             if getattr(self, name) is not None:
                 plain[name] = getattr(self, name)
-        for name in ("sizes", "names", "centre", "spread", "edges"):
+        for name in ("sizes", "tokens", "names", "centre", "spread", "edges"):
             if getattr(self, name):
                 plain[name] = [list(v) if isinstance(v, tuple) else v for v in getattr(self, name)]
         if self.columns:
