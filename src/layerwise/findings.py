@@ -8,8 +8,8 @@ those who cannot see it. What shows raw examples (`Shown`) stays out of the mode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 __all__ = [
     "Bars",
@@ -160,16 +160,6 @@ class Finding:
     pictures: tuple[Picture, ...] = ()
     unit: str = ""  # of the value: "s", "MB"; accuracies and the like have none
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the galleries; fields without a value are left out."""
-        plain = {k: v for k, v in asdict(self).items() if k != "pictures" and v not in (None, "")}
-        charts = [
-            {"type": type(p).__name__.lower(), **asdict(p)}
-            for p in self.pictures
-            if not isinstance(p, Gallery)
-        ]
-        return {**plain, "pictures": charts} if charts else plain
-
 
 @dataclass(frozen=True)
 class Section:
@@ -184,13 +174,3 @@ class Section:
     findings: tuple[Finding, ...] = ()
     parts: tuple[Section, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """The section as plain data."""
-        plain: dict[str, Any] = {"name": self.name, "heading": self.heading}
-        if self.facts:
-            plain["facts"] = dict(self.facts)
-        plain["findings"] = [f.to_json() for f in self.findings]
-        if self.parts:
-            plain["parts"] = [p.to_json() for p in self.parts]
-        return plain
