@@ -5,14 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layerwise.errors import ModelError, listed, shown
+from layerwise.errors import ModelError, UsageError, listed, shown, suggest
 from layerwise.tasks.base import Answers, Metric, Task
 from layerwise.tasks.classify import Classify
+from layerwise.tasks.forecast import Forecast
+from layerwise.tasks.guess import guess_task
 from layerwise.tasks.metrics import paired
+from layerwise.tasks.regress import Regress
+from layerwise.tasks.tags import Tags
 
-__all__ = ["TASKS", "Answers", "Classify", "Metric", "Task", "paired", "restore"]
+__all__ = [
+    "TASKS",
+    "Answers",
+    "Classify",
+    "Forecast",
+    "Metric",
+    "Regress",
+    "Tags",
+    "Task",
+    "guess_task",
+    "paired",
+    "restore",
+    "task_named",
+]
 
-TASKS: tuple[type[Task], ...] = (Classify,)
+TASKS: tuple[type[Task], ...] = (Classify, Tags, Regress, Forecast)
+
+
+def task_named(name: str) -> type[Task]:
+    """The task of that name. Raises UsageError with the nearest one suggested."""
+    names = {task.name: task for task in TASKS}
+    if name not in names:
+        raise UsageError(f"no task {shown(name)}{suggest(name, names)} Tasks: {listed(names)}")
+    return names[name]
 
 
 def restore(plain: Mapping[str, Any]) -> Task:

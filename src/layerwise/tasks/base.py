@@ -74,9 +74,21 @@ class Task(ABC):
         tag, or NaN: held-out rows are judged all the same.
         """
 
+    @property
     @abstractmethod
+    def labels(self) -> tuple[Any, ...]:
+        """What the last axis of `decoded` stands for: classes or tags; nothing for numbers."""
+
+    @property
+    @abstractmethod
+    def class_weights(self) -> np.ndarray | None:
+        """(C,) weights of classes, where rare ones are to count more; mean 1 over the training rows."""
+
     def weights(self, encoded: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
-        """(N,) weight of each training row: what is given times that of its class; None: all equal."""
+        """(N,) float32 weights of training rows: those given times those of classes; None: all equal."""
+        own = self.class_weights
+        weights = given if own is None else own[encoded] * (1 if given is None else given)
+        return None if weights is None else np.asarray(weights, np.float32)
 
     @abstractmethod
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -98,9 +110,12 @@ class Task(ABC):
     def answers(self, decoded: np.ndarray) -> Answers:
         """Decoded values as answers."""
 
-    @abstractmethod
     def top(self, decoded: np.ndarray, k: int = 5) -> list[list[tuple[Any, float]]]:
         """The k likeliest labels of each row with their probabilities; empty lists for numbers."""
+        if not self.labels:
+            return [[] for _ in decoded]
+        order = np.argsort(-decoded, axis=1, kind="stable")[:, :k]
+        return [[(self.labels[i], float(p[i])) for i in row] for row, p in zip(order, decoded, strict=True)]
 
     @abstractmethod
     def statistics(self, decoded: np.ndarray, targets: np.ndarray) -> dict[str, Statistic]:

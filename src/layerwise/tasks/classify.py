@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from layerwise.errors import DataError, ModelError, listed, shown, suggest
+from layerwise.figures import number
 from layerwise.recipe import Training
 from layerwise.tasks.base import Answers, Statistic, Task
 from layerwise.tasks.calibration import fit_temperature
-from layerwise.tasks.common import cells, digits, missing, restored, share, weighted_mean
+from layerwise.tasks.common import cells, missing, restored, share, weighted_mean
 from layerwise.tasks.metrics import of_classes
 
 __all__ = ["Classify"]
@@ -47,7 +48,7 @@ class Classify(Task):
     def fit(
         cls, targets: Sequence[Any] | np.ndarray, *, noun: str = "rows", names: Sequence[str] = ()
     ) -> Self:
-        """The classes among the targets. Raises DataError where they are fewer than two, or as many as rows."""
+        """The classes among the targets. Raises DataError for fewer than two, or as many as rows."""
         tally = Counter(label for label in cells(targets) if not missing(label))
         n = sum(tally.values())
         target = f"target {listed(names)}" if names else "target"
@@ -56,7 +57,8 @@ class Classify(Task):
         if len(tally) == 1:
             raise DataError(
                 f"all {n:,} {noun} belong to one class, {shown(next(iter(tally)))}."
-                " Put each class into a folder of its own, or name the column that tells them apart with --target."
+                " Put each class into a folder of its own, or name the column that tells them apart"
+                " with --target."
             )
         if len(tally) == n > 20:
             raise DataError(
@@ -78,6 +80,17 @@ class Classify(Task):
         return len(self.classes)
 
     @property
+    def labels(self) -> tuple[Any, ...]:
+        return self.classes
+
+    @property
+    def class_weights(self) -> np.ndarray | None:
+        if not self.balance:
+            return None
+        counts = np.array(self.counts, np.float64)
+        return np.asarray(counts.sum() / (len(counts) * counts))
+
+    @property
     def sentence(self) -> str:
         return f"one of {self.outputs:,}: {listed(self.classes, 6 if self.outputs <= 6 else 2)}"
 
@@ -91,13 +104,6 @@ class Classify(Task):
                 f"{suggest(str(strange), [str(c) for c in self.classes])} Known are: {listed(self.classes)}"
             )
         return codes
-
-    def weights(self, encoded: np.ndarray, given: np.ndarray | None = None) -> np.ndarray | None:
-        if not self.balance:
-            return given
-        counts = np.array(self.counts, np.float64)
-        own = (counts.sum() / (len(counts) * counts))[encoded].astype(np.float32)
-        return np.asarray(own if given is None else own * given, np.float32)
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return self._cross_entropy(outputs, targets, "none")
@@ -140,10 +146,6 @@ class Classify(Task):
         best = decoded.argmax(1)
         return Answers([self.classes[i] for i in best], decoded.max(1, initial=0.0), decoded)
 
-    def top(self, decoded: np.ndarray, k: int = 5) -> list[list[tuple[Any, float]]]:
-        order = np.argsort(-decoded, axis=1, kind="stable")[:, :k]
-        return [[(self.classes[i], float(p[i])) for i in row] for row, p in zip(order, decoded, strict=True)]
-
     def statistics(self, decoded: np.ndarray, targets: np.ndarray) -> dict[str, Statistic]:
         return of_classes(decoded, targets)
 
@@ -165,8 +167,8 @@ class Classify(Task):
         if metric == "ece":
             return f"its confidence is off by {100 * value:.1f} points on average"
         if metric == "log_loss":
-            return f"a log loss of {digits(value)} nats"
-        return f"an F1 score of {digits(value)}, averaged over classes"
+            return f"a log loss of {number(value)} nats"
+        return f"an F1 score of {number(value)}, averaged over classes"
 
     def state(self) -> dict[str, Any]:
         return {

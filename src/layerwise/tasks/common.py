@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from math import floor, isfinite, log10
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from layerwise.errors import DataError, ModelError, UsageError, shown
 from layerwise.recipe import Training
 
-__all__ = ["cells", "digits", "missing", "numbers", "refuse", "restored", "share", "weighted_mean"]
+__all__ = ["cells", "explained", "missing", "numbers", "refuse", "restored", "share", "weighted_mean"]
 
 
 def cells(targets: Any) -> list[Any]:
@@ -86,16 +86,11 @@ def share(value: float) -> str:
     return f"{round(10_000 * value):,} of 10,000"
 
 
-def digits(value: float) -> str:
-    """A number with three significant digits, no exponent where people can do without."""
-    if not isfinite(value):
-        return "undetermined"
-    if value == 0:
-        return "0"
-    place = 2 - floor(log10(abs(value)))
-    if place < -12 or place > 8:
-        return f"{value:.2e}"
-    return f"{round(value, place):,.{max(0, place)}f}"
+def explained(r2: float) -> str:
+    """The coefficient of determination as people say it."""
+    if r2 <= 0:
+        return "no better than always answering the mean"
+    return f"explains {100 * r2:.0f} % of the variance"
 
 
 def numbers(targets: Any, *, mark: bool = False) -> np.ndarray:

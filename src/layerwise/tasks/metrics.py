@@ -83,10 +83,11 @@ def of_tags(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, Statist
     are over all cells.
     """
     probabilities = np.nan_to_num(probabilities.astype(np.float64))
-    truth = np.asarray(np.asarray(targets) > 0.5)
-    answers = np.asarray(probabilities >= 0.5)
-    right = (answers == truth).all(1).astype(np.float64)
-    tallies = np.hstack([truth, answers, truth & answers]).astype(np.float64)
+    truth = np.asarray(targets) > 0.5
+    answers = probabilities >= 0.5
+    same = np.equal(answers, truth).astype(np.float64)
+    right = same.min(1)
+    tallies = np.hstack([truth, answers, np.logical_and(truth, answers)]).astype(np.float64)
     clipped = np.clip(probabilities, FLOOR, 1 - FLOOR)
     surprise = -np.where(truth, np.log(clipped), np.log1p(-clipped)).mean(1)
     confidence = np.maximum(probabilities, 1 - probabilities)
@@ -95,7 +96,7 @@ def of_tags(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, Statist
         "f1_macro": Statistic(tallies, _f1_macro, (0, 1)),
         "roc_auc": _areas(probabilities, truth, "no tag is on some of these rows and off others"),
         "log_loss": Statistic(_counted(surprise), _mean, (0, np.inf)),
-        "ece": Statistic(_gaps(confidence, (answers == truth).astype(np.float64)), _ece, (0, 1)),
+        "ece": Statistic(_gaps(confidence, same), _ece, (0, 1)),
     }
 
 
@@ -109,8 +110,9 @@ def of_numbers(
     """
     n = len(targets)
     answers, targets = (np.asarray(x, np.float64).reshape(n, -1) for x in (answers, targets))
-    known = np.isfinite(targets).all(1)
-    caveat = f"{int((~known).sum()):,} rows without a target do not count" if not known.all() else ""
+    known = np.asarray(np.isfinite(targets).all(1))
+    missing = n - int(known.sum())
+    caveat = f"{missing:,} rows without a target do not count" if missing else ""
     if not np.isfinite(answers[known]).all():
         caveat = "some answers are not finite numbers"
     error = np.where(known[:, None], answers - np.where(known[:, None], targets, 0), 0)
