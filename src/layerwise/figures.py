@@ -18,7 +18,7 @@ def decimals(low: float | None, high: float | None) -> int | None:
 
 
 def number(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """`value` as text: as exact as [low, high] warrants, else with three significant digits.
+    """`value` as text: as exact as [low, high] warrants, else with at most three significant digits.
 
     >>> number(0.71349, 0.655, 0.768), number(0.71349), number(1234.5678), number(7)
     ('0.713', '0.713', '1,235', '7')
@@ -32,6 +32,8 @@ def number(value: float | None, low: float | None = None, high: float | None = N
         if float(value).is_integer() and abs(value) < 1e15:
             return f"{int(value):,}"
         digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        while digits and round(value, digits - 1) == round(value, digits):
+            digits -= 1
     if digits > 9 or abs(value) >= 1e15:
         return f"{value:.3g}"
     text = f"{value:,.{digits}f}"

@@ -198,7 +198,7 @@ def quality(test: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> Section
                     Gallery(
                         [tile(test[i], f"A handwritten {truth[i]}, read as {answer[i]}",
                               f"{truth[i]} read as {answer[i]}, {chances[i].max():.2f}") for i in wrong],
-                        "What was written, what was read, and with what confidence.", examples=True,
+                        "Written, read, and how sure it was.", examples=True,
                     ),
                 ),
             ),
@@ -331,7 +331,7 @@ def other_media() -> Section:
     return Section(
         "media", "Other kinds of data show themselves so",
         (
-            Finding("media.sound", "Clips to listen to.", pictures=(
+            Finding("media.sound", "Clips to listen to: 0.50 of them loud [0.20, 0.80].", 0.5, 0.2, 0.8, method="95 % interval", pictures=(
                 Gallery([Tile(Sound(wav, spectrum, f"Call {i}, half a second"), f"{i * .5:.1f} s", "humpback") for i in
                          range(4)], "Four clips, drawn at random."),)),
             Finding("media.text", "Texts, with what spoke for the answer set off.", pictures=(

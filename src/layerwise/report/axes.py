@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from layerwise.report.tables import typeset
+
 __all__ = ["Axis", "Tick", "axis_over"]
 
 
@@ -65,5 +67,5 @@ def _round_step(least: float) -> float:
 
 def _text(mark: float, digits: int) -> str:
     if digits > 6 or abs(mark) >= 1e7:
-        return f"{mark:.6g}"
-    return f"{mark:,.{digits}f}".replace("-0", "0") if round(mark, digits) == 0 else f"{mark:,.{digits}f}"
+        return typeset(f"{mark:.6g}")
+    return typeset(f"{round(mark, digits) + 0.0:,.{digits}f}")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from layerwise.figures import interval, number, share
 from layerwise.findings import Bars, Curves, Dots, Heat
 from layerwise.report.axes import Axis, axis_over
-from layerwise.report.tables import Table, table
+from layerwise.report.tables import Table, table, typeset
 
 __all__ = [
     "Cell",
@@ -115,11 +115,11 @@ def mark(
 ) -> Mark:
     """One dot with its interval on `axis`."""
     if not math.isfinite(value):
-        return Mark(label, number(value), "", None, 0, 0, strong)
+        return Mark(label, typeset(number(value)), "", None, 0, 0, strong)
     if low is None or high is None:
-        return Mark(label, number(value), "", axis.at(value), axis.at(value), axis.at(value), strong)
-    text = number(value, low, high)
-    return Mark(label, text, interval(low, high), axis.at(value), axis.at(low), axis.at(high), strong)
+        return Mark(label, typeset(number(value)), "", axis.at(value), axis.at(value), axis.at(value), strong)
+    text, between = typeset(number(value, low, high)), typeset(interval(low, high))
+    return Mark(label, text, between, axis.at(value), axis.at(low), axis.at(high), strong)
 
 
 def marks(picture: Dots | Bars) -> MarksView:
@@ -232,7 +232,7 @@ def heat(picture: Heat) -> HeatView:
             same = confusion and i == j
             part = v / total if math.isfinite(v) else 0.0
             strength = round(100 * (part if same else part / most))
-            cells.append(Cell("" if v == 0 else number(v), max(0, strength), same))
+            cells.append(Cell("" if v == 0 else typeset(number(v)), max(0, strength), same))
         rows.append(HeatRow(name, tuple(cells)))
     slanted = max(map(len, picture.columns), default=0) > 3
     return HeatView(

@@ -13,7 +13,7 @@ from layerwise.report.tables import table
 __all__ = ["GalleryView", "Strip", "TileView", "gallery"]
 
 MOST_STRIPS = 12  # shown before the rest is folded away
-MOST_TILES = 24
+MOST_TILES = 36
 
 
 class Piece(NamedTuple):
@@ -85,7 +85,8 @@ _SIZES = ("s", "m", "l", "xl")
 def _size(tile: Tile) -> str:
     if isinstance(tile.media, Image):
         width, height = _dimensions(tile.media.png)
-        return "s" if max(width, height) <= 40 else "m" if max(width, height) <= 100 else "l"
+        small = max(width, height) <= 40 and len(tile.caption) <= 7
+        return "s" if small else "m" if max(width, height) <= 100 else "l"
     return {Curves: "m", Rows: "l", Sound: "xl", Snippet: "xl"}[type(tile.media)]
 
 

@@ -11,7 +11,7 @@ from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat,
 from layerwise.report.axes import Axis, axis_over
 from layerwise.report.charts import Mark, heat, mark, marks, plot
 from layerwise.report.media import gallery
-from layerwise.report.tables import table
+from layerwise.report.tables import are_figures, table, typeset
 
 __all__ = ["FindingView", "LevelRow", "Levels", "PictureView", "SectionView", "view"]
 
@@ -24,9 +24,10 @@ class PictureView(NamedTuple):
 
 
 class FindingView(NamedTuple):
-    """A claim; `figure` is empty where it has no value."""
+    """A claim. `figure` is empty where there is no value."""
 
     sentence: str
+    parts: tuple[str, str, str]  # of the sentence: before its figure, the figure, and after it
     figure: str
     unit: str
     interval: str
@@ -49,6 +50,7 @@ class Levels(NamedTuple):
     """All levels at a glance: what each is, and how readable the answer is there, on one scale."""
 
     labels: tuple[str, ...]
+    figures: tuple[bool, ...]
     rows: tuple[LevelRow, ...]
     axis: Axis | None
 
@@ -133,11 +135,12 @@ def _below(section: Section) -> Iterable[Section]:
 def _levels(parts: Sequence[SectionView], axis: Axis | None) -> Levels:
     flat = list(_flat(parts))
     labels = tuple(dict.fromkeys(label for part in flat for label in part.facts))
+    figures = tuple(are_figures([part.facts.get(k) for part in flat]) for k in labels)
     rows = (
         LevelRow(p.id, p.name.removeprefix("levels."), tuple(p.facts.get(k, "") for k in labels), p.probe)
         for p in flat
     )
-    return Levels(labels, tuple(rows), axis)
+    return Levels(labels, figures, tuple(rows), axis)
 
 
 def _flat(parts: Iterable[SectionView]) -> Iterable[SectionView]:
@@ -148,15 +151,31 @@ def _flat(parts: Iterable[SectionView]) -> Iterable[SectionView]:
 
 def _finding(finding: Finding, anchors: _Anchors) -> FindingView:
     low, high = finding.low, finding.high
+    plain = "" if finding.value is None else number(finding.value, low, high)
+    between = "" if low is None or high is None else _interval(finding.sentence, finding.method, low, high)
+    said = re.search(rf"(?<![\w.,-]){re.escape(plain)}(?![\w]|[.,]\d)", finding.sentence) if plain else None
+    cut = (0, 0) if said is None else said.span()
     return FindingView(
         sentence=finding.sentence,
-        figure="" if finding.value is None else number(finding.value, low, high),
+        parts=(finding.sentence[: cut[0]], finding.sentence[slice(*cut)], finding.sentence[cut[1] :]),
+        figure=typeset(plain),
         unit=finding.unit,
-        interval="" if low is None or high is None else interval(low, high),
+        interval=typeset(between),
         n="" if finding.n is None else count(finding.n),
         method=finding.method,
         caveat=finding.caveat,
         pictures=tuple(PictureView(anchors.take("picture"), _drawn(p)) for p in finding.pictures),
+    )
+
+
+def _interval(sentence: str, method: str, low: float, high: float) -> str:
+    """The interval in words, unless the sentence says it."""
+    if number(low, low, high) in sentence and number(high, low, high) in sentence:
+        return ""
+    return (
+        interval(low, high)
+        if "interval" in method or "95 %" in method
+        else f"95 % interval {interval(low, high)}"
     )
 
 
