@@ -12,10 +12,11 @@ __all__ = ["Axis", "Tick", "axis_over"]
 
 
 class Tick(NamedTuple):
-    """A labelled place on an axis; `at` in percent of its length."""
+    """A labelled place on an axis; `at` in percent of its length. A `minor` one yields where room is short."""
 
     text: str
     at: float
+    minor: bool = False
 
 
 class Axis(NamedTuple):
@@ -28,6 +29,11 @@ class Axis(NamedTuple):
     def at(self, value: float) -> float:
         """Where `value` lies, in percent of the length, held within it."""
         return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 2)
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies on the axis."""
+        slack = (self.high - self.low) * 1e-6
+        return self.low - slack <= value <= self.high + slack
 
 
 def axis_over(
@@ -50,13 +56,15 @@ def axis_over(
     bare = Axis(low, high, ()) if tight else Axis(first * step, last * step, ())
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     marks = (i * step for i in range(first, last + 1))
-    return bare._replace(
-        ticks=tuple(
-            Tick(_text(m, digits), bare.at(m))
-            for m in marks
-            if bare.low - step / 1e6 <= m <= bare.high + step / 1e6
-        )
-    )
+    ticks = [Tick(_text(m, digits), bare.at(m)) for m in marks if bare.holds(m)]
+    return bare._replace(ticks=_ranked(ticks))
+
+
+def _ranked(ticks: list[Tick]) -> tuple[Tick, ...]:
+    """The ticks, with those marked that a narrow page leaves out: the longer the texts, the more."""
+    longest = max((len(t.text) for t in ticks), default=0)
+    every = 1 if longest <= 4 else 2 if longest <= 6 else max(1, len(ticks) - 1)
+    return tuple(t._replace(minor=bool(i % every)) for i, t in enumerate(ticks))
 
 
 def _round_step(least: float) -> float:

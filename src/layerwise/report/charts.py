@@ -247,7 +247,7 @@ def heat(picture: Heat) -> HeatView:
     )
 
 
-def _worst(picture: Heat, most: int = 40) -> Table:
+def _worst(picture: Heat, most: int = 20) -> Table:
     """The largest cells off the diagonal."""
     pairs = [
         (v, name, column, v / (sum(row) or 1.0))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from layerwise.figures import count, interval, number
-from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat, Rows, Section
+from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat, Picture, Rows, Section
 from layerwise.report.axes import Axis, axis_over
 from layerwise.report.charts import Mark, heat, mark, marks, plot
 from layerwise.report.media import gallery
@@ -164,7 +165,7 @@ def _finding(finding: Finding, anchors: _Anchors) -> FindingView:
         n="" if finding.n is None else count(finding.n),
         method=finding.method,
         caveat=finding.caveat,
-        pictures=tuple(PictureView(anchors.take("picture"), _drawn(p)) for p in finding.pictures),
+        pictures=tuple(PictureView(anchors.take("picture"), _drawn(p)) for p in finding.pictures if _any(p)),
     )
 
 
@@ -179,7 +180,20 @@ def _interval(sentence: str, method: str, low: float, high: float) -> str:
     )
 
 
-def _drawn(picture: Curves | Dots | Bars | Heat | Rows | Gallery | Code) -> Any:
+def _any(picture: Picture) -> bool:
+    """Whether there is anything to draw."""
+    match picture:
+        case Curves():
+            return any(v is not None and math.isfinite(v) for line in picture.lines.values() for v in line)
+        case Gallery():
+            return bool(picture.tiles)
+        case Code():
+            return bool(picture.text)
+        case _:
+            return bool(picture.rows)
+
+
+def _drawn(picture: Picture) -> Any:
     match picture:
         case Curves():
             return plot(picture)
