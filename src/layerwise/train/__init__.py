@@ -1,1 +1,34 @@
+"""Training: objectives, plans, and the loop that runs any of them on any net."""
 
+from layerwise.train.loop import Data, train
+from layerwise.train.objectives import Alter, Descent, Objective, Supervised
+from layerwise.train.optimisers import Learned, Muon, optimiser
+from layerwise.train.pieces import Batches
+from layerwise.train.plan import Phase, Plan
+from layerwise.train.progress import Done, Epoch, Event, History, Recovered, Saved, Step
+from layerwise.train.schedules import constant, one_cycle, trapezoid
+
+__all__ = [
+    "Alter",
+    "Batches",
+    "Data",
+    "Descent",
+    "Done",
+    "Epoch",
+    "Event",
+    "History",
+    "Learned",
+    "Muon",
+    "Objective",
+    "Phase",
+    "Plan",
+    "Recovered",
+    "Saved",
+    "Step",
+    "Supervised",
+    "constant",
+    "one_cycle",
+    "optimiser",
+    "train",
+    "trapezoid",
+]
