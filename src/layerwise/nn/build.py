@@ -1,0 +1,110 @@
+"""From a recipe's network to a Pipeline: a closed list of stages, sizes checked before memory is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.nn.convolution import Convolution, Residual
+from layerwise.nn.dense import Dense, Flatten, Maxout
+from layerwise.nn.heads import Head
+from layerwise.nn.options import takes
+from layerwise.nn.pipeline import Composite, Pipeline
+from layerwise.nn.pooling import GlobalPool, Pool
+from layerwise.nn.scale import Scale
+from layerwise.nn.stage import Stage
+from layerwise.randomness import Randomness
+from layerwise.recipe import StageChoice
+from layerwise.spec import Spec
+
+__all__ = ["MOST_BYTES", "STAGES", "build"]
+
+STAGES: tuple[type[Stage], ...] = (
+    Scale,
+    Dense,
+    Maxout,
+    Flatten,
+    Convolution,
+    Residual,
+    Pool,
+    GlobalPool,
+    Head,
+)  # fmt: skip
+"""Every stage that a recipe may name."""
+
+MOST_BYTES = 2 << 30  # of parameters and buffers
+
+_NAMED: Mapping[str, type[Stage]] = {stage.__name__: stage for stage in STAGES}
+
+
+def build(
+    network: Sequence[StageChoice],
+    spec: Spec,
+    outputs: int,
+    *,
+    rng: Randomness = Randomness(0),  # noqa: B008
+) -> Pipeline:
+    """The network of a recipe for input `spec`, with a Head named `answer` where its last stage is none.
+
+    First weights are a function of `rng` and the stage's place; the caller's random numbers are untouched.
+    Raises UsageError for an unknown stage or option (with the nearest name), for stages that do not fit one
+    another, and for more than 2 GB of parameters, before any of it is allocated.
+    """
+    with torch.device("meta"):
+        planned, _ = _stacked([_plain(c) for c in network], spec, outputs)
+    taken = sum(t.numel() * t.element_size() for t in (*planned.parameters(), *planned.buffers()))
+    if taken > MOST_BYTES:
+        raise UsageError(
+            f"this network has {taken / 1e9:,.1f} GB of parameters, more than the {MOST_BYTES / 1e9:.1f} GB allowed:"
+            " make its widths smaller, or pool before its dense stages"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng.number("weights") >> 1)
+        return _stacked([_plain(c) for c in network], spec, outputs)[0]
+
+
+def _plain(choice: StageChoice) -> dict[str, Any]:
+    return {"name": choice.name, "stage": choice.stage, **choice.options}
+
+
+def _stacked(network: Sequence[Mapping[str, Any]], spec: Spec, outputs: int | None) -> tuple[Pipeline, Spec]:
+    """The stages in order and what comes out of them; `outputs` None asks for no head."""
+    plain = [_read(one) for one in network]
+    if outputs is not None and not (plain and takes(_named(plain[-1][1]), "outputs")):
+        plain.append(("answer", "Head", {}))
+    stages: dict[str, Stage] = {}
+    for place, (name, kind, options) in enumerate(plain):
+        if name in stages:
+            raise UsageError(f"two stages are called {shown(name)}: give each a name of its own")
+        if outputs is not None and place == len(plain) - 1:
+            options = {**options, "outputs": outputs}
+        stages[name] = _stage(name, kind, options, spec)
+        spec = stages[name].spec(spec)
+    return Pipeline(**stages), spec
+
+
+def _read(one: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    options = dict(one)
+    try:
+        return str(options.pop("name")), str(options.pop("stage")), options
+    except KeyError as error:
+        raise UsageError(f"a stage needs 'name' and 'stage', got only {listed(one)}") from error
+
+
+def _named(kind: str) -> type[Stage]:
+    if kind not in _NAMED:
+        raise UsageError(f"no stage {shown(kind)}{suggest(kind, _NAMED)} Stages: {listed(_NAMED, 99)}")
+    return _NAMED[kind]
+
+
+def _stage(name: str, kind: str, options: dict[str, Any], spec: Spec) -> Stage:
+    known = _named(kind)
+    try:
+        if issubclass(known, Composite):
+            return known.nested(spec, _stacked, **options)
+        return known.from_spec(spec, **options)
+    except UsageError as error:
+        raise UsageError(f"stage {shown(name)}: {error}") from error

@@ -1,0 +1,46 @@
+"""The last level: as many numbers as the answer needs."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from layerwise.errors import UsageError
+from layerwise.nn.dense import flat, inputs_of
+from layerwise.nn.options import Channels
+from layerwise.nn.stage import Reach, Stage, vector
+from layerwise.spec import Spec
+
+__all__ = ["Head"]
+
+
+class Head(Stage):
+    """A linear map to the task's outputs that starts small, so that no answer is favoured at first.
+
+    **Shape** (N, ...) of fixed shape to (N, outputs).
+    """
+
+    def __init__(self, spec: Spec, *, outputs: Channels) -> None:
+        super().__init__()
+        if spec.padded:
+            raise UsageError(f"the head takes examples of one shape, got {spec}: put GlobalPool before it")
+        self.inputs, self.outputs = inputs_of(self, spec), outputs
+        self.sees = {axis: None for axis in spec.axes if axis not in ("channel", "feature")}
+        self.linear = nn.Linear(self.inputs, outputs)
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(flat(x))
+        return y
+
+    def spec(self, spec: Spec) -> Spec:  # noqa: ARG002
+        return vector(self.outputs)
+
+    def field(self) -> dict[str, Reach | None]:
+        return dict(self.sees)
+
+    def cost(self, spec: Spec) -> int:  # noqa: ARG002
+        return self.inputs * self.outputs
+
+    def words(self) -> str:
+        return f"linear to {self.outputs}"

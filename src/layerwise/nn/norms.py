@@ -1,0 +1,100 @@
+"""Normalisation that counts only what is real."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["BatchNorm", "LayerNorm", "Norm", "ResponseNorm", "norm_of"]
+
+Norm: TypeAlias = Literal["batch", "layer"]
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation (Ioffe and Szegedy 2015) with statistics over valid positions only.
+
+    **Shape** (N, C, ...) to the same; `mask` broadcasts to (N, 1, ...), True where a position is real.
+    Without a mask it equals torch's. One lone value a channel is normalised by the running statistics.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(
+        self, channels: int, *, affine: bool = True, momentum: float = 0.1, eps: float = 1e-5
+    ) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        training = self.training and x.numel() > x.shape[1]
+        if training and mask is not None:
+            return self._masked(x, mask)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, training, self.momentum, self.eps
+        )
+
+    def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
+        axes = [d for d in range(x.ndim) if d != 1]
+        column = (1, -1, *(1,) * (x.ndim - 2))
+        n = mask.expand(x.shape[0], 1, *x.shape[2:]).sum().clamp_min(1).to(x.dtype)
+        mean = torch.where(mask, x, 0).sum(axes) / n
+        centred = x - mean.view(column)
+        variance = torch.where(mask, centred, 0).square().sum(axes) / n
+        with torch.no_grad():
+            # one position says nothing of the spread
+            pace = self.momentum * (n > 1)
+            self.running_mean += pace * (mean - self.running_mean)
+            self.running_var += pace * (variance * n / (n - 1).clamp_min(1) - self.running_var)
+        scale = torch.rsqrt(variance + self.eps)
+        if self.weight is None or self.bias is None:
+            return centred * scale.view(column)
+        return torch.addcmul(self.bias.view(column), centred, (scale * self.weight).view(column))
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation (Ba et al. 2016) over the channels of each position, so nothing need be masked.
+
+    **Shape** (N, C, ...) to the same.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        last = x.movedim(1, -1)
+        return F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps).movedim(-1, 1)
+
+
+class ResponseNorm(nn.Module):
+    """Local response normalisation over neighbouring channels (Krizhevsky et al. 2012, section 3.3).
+
+    **Shape** (N, C, ...) to the same: each value over (2 + 1e-4 * sum of squares of 5 neighbours) ** 0.75.
+    """
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        # torch takes the mean over the 5 neighbours where the paper takes the sum
+        return F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
+
+
+def norm_of(name: str | None, channels: int) -> nn.Module | None:
+    """The normalisation of that name for maps of `channels` channels."""
+    if name is None:
+        return None
+    return (
+        ResponseNorm()
+        if name == "response"
+        else BatchNorm(channels)
+        if name == "batch"
+        else LayerNorm(channels)
+    )
