@@ -1,0 +1,26 @@
+"""Pictures: all that layerwise knows of them."""
+
+from layerwise.kinds.base import Kind
+from layerwise.kinds.image.alter import alter
+from layerwise.kinds.image.blueprint import blueprint, branch
+from layerwise.kinds.image.claims import claims, fingerprint
+from layerwise.kinds.image.named import LIKES
+from layerwise.kinds.image.reader import ImageReader
+from layerwise.kinds.image.rivals import rivals
+from layerwise.kinds.image.show import filters, show
+
+__all__ = ["IMAGE", "fingerprint"]
+
+IMAGE = Kind(
+    name="image",
+    plural="images",
+    claims=claims,
+    reader=ImageReader,
+    blueprint=blueprint,
+    likes=LIKES,
+    branch=branch,
+    alter=alter,
+    rivals=rivals,
+    show=show,
+    filters=filters,
+)

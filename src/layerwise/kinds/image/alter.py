@@ -1,0 +1,154 @@
+"""Changes of training pictures that leave their meaning: shift, flip, turn, zoom, cutout, light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import radians
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.kinds.base import Alter
+from layerwise.randomness import Randomness
+from layerwise.spec import Spec
+from layerwise.values import Batch
+
+__all__ = ["Amounts", "alter"]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How far each change may go; 0 leaves it out. Every picture draws its own."""
+
+    shift: float = 0  # pixels either way, along both axes
+    flip: bool = False  # left and right, for every other picture
+    turn_degrees: float = 0  # either way
+    zoom: float = 0  # share of the size: 0.1 draws factors from 0.9 to 1.1, apart for both axes
+    shear: float = 0  # share of the height that the upper edge slides to a side
+    cutout: int = 0  # side of one square of the mean colour, pixels (DeVries and Taylor 2017)
+    light: float = 0  # brightness, in standard deviations of the training pixels
+    contrast: float = 0  # share: 0.2 draws factors from 0.8 to 1.2
+
+
+def alter(spec: Spec, options: Mapping[str, Any]) -> Alter | None:
+    """The alteration that the recipe's `training.alter` lines describe; None where all amounts are 0.
+
+    It maps pictures (N, C, H, W) to the same dtype and shape, each picture apart, and is a function of
+    the randomness alone. Raises UsageError for an unknown name or an amount below 0.
+    """
+    known = [f.name for f in fields(Amounts)]
+    for name, value in options.items():
+        if name not in known:
+            raise UsageError(
+                f"no line {shown('training.alter.' + name)} for images{suggest(name, known)}"
+                f" Lines: {listed(known)}"
+            )
+        if not isinstance(value, int | float) or value < 0:
+            raise UsageError(f"training.alter.{name} must be 0 or more, got {shown(value)}")
+    amounts = Amounts(**options)
+    if amounts == Amounts():
+        return None
+    return _Alteration(spec, amounts)
+
+
+@dataclass(frozen=True)
+class _Alteration:
+    spec: Spec
+    amounts: Amounts
+
+    def __call__(self, batch: Batch, rng: Randomness) -> Batch:
+        x = batch.inputs
+        if not isinstance(x, Tensor):
+            raise TypeError(f"pictures come as one tensor (N, C, H, W), got {type(x).__name__}")
+        a = self.amounts
+        draw = _Draw(rng, x)
+        if a.turn_degrees or a.zoom or a.shear:
+            x = _warped(x, draw, a)
+        elif a.shift or a.flip:
+            x = _moved(x, draw, a)
+        if a.light or a.contrast:
+            x = _lit(x, draw, a, self.spec)
+        if a.cutout:
+            x = _cut(x, draw, a.cutout, self.spec)
+        return replace(batch, inputs=x)
+
+
+class _Draw:
+    """Random numbers, one a picture."""
+
+    def __init__(self, rng: Randomness, x: Tensor) -> None:
+        self._n, self._device = len(x), x.device
+        self._generator = rng.generator("image alter", x.device.type)
+
+    def within(self, most: float) -> Tensor:
+        """(N,) floats from -most to most."""
+        return (2 * torch.rand(self._n, generator=self._generator, device=self._device) - 1) * most
+
+    def whole(self, low: int, high: int) -> Tensor:
+        """(N,) integers from low to high - 1."""
+        return torch.randint(low, high, (self._n,), generator=self._generator, device=self._device)
+
+
+def _moved(x: Tensor, draw: _Draw, amounts: Amounts) -> Tensor:
+    """Whole pixels, the edge repeated: exact, and several times as fast as a warp."""
+    n, channels, height, width = x.shape
+    most = round(amounts.shift)
+    rows = (torch.arange(height, device=x.device) + draw.whole(-most, most + 1)[:, None]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=x.device) + draw.whole(-most, most + 1)[:, None]).clamp(
+        0, width - 1
+    )
+    if amounts.flip:
+        columns = torch.where(draw.whole(0, 2)[:, None] == 1, columns.flip(1), columns)
+    places = (rows[:, :, None] * width + columns[:, None, :]).reshape(n, 1, height * width)
+    return x.reshape(n, channels, -1).gather(2, places.expand(n, channels, -1)).reshape(x.shape)
+
+
+def _warped(x: Tensor, draw: _Draw, amounts: Amounts) -> Tensor:
+    """One bilinear sampling for turn, zoom, shear, shift and flip together; the edge is repeated."""
+    n, _, height, width = x.shape
+    angle = draw.within(radians(amounts.turn_degrees))
+    wide, tall = 1 / (1 + draw.within(amounts.zoom)), 1 / (1 + draw.within(amounts.zoom))
+    slide = draw.within(amounts.shear)
+    right, down = draw.within(2 * amounts.shift / width), draw.within(2 * amounts.shift / height)
+    if amounts.flip:
+        wide = torch.where(draw.whole(0, 2) == 1, -wide, wide)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    aspect = height / width  # so that a turn stays a turn in coordinates that run from -1 to 1 on both axes
+    top = torch.stack([cos * wide, (slide - sin) * aspect * wide, right], dim=1)
+    bottom = torch.stack([sin / aspect * tall, cos * tall, down], dim=1)
+    grid = F.affine_grid(torch.stack([top, bottom], dim=1), [n, 1, height, width], align_corners=False)
+    return _as(F.grid_sample(x.float(), grid, padding_mode="border", align_corners=False), x)
+
+
+def _lit(x: Tensor, draw: _Draw, amounts: Amounts, spec: Spec) -> Tensor:
+    """Brightness and contrast, about the mean of the training pixels."""
+    centre = x.new_tensor(spec.centre, dtype=torch.float32)[:, None, None]
+    spread = x.new_tensor(spec.spread, dtype=torch.float32)[:, None, None]
+    factor = 1 + draw.within(amounts.contrast)[:, None, None, None]
+    offset = draw.within(amounts.light)[:, None, None, None] * spread
+    return _as((x.float() - centre) * factor + centre + offset, x)
+
+
+def _cut(x: Tensor, draw: _Draw, side: int, spec: Spec) -> Tensor:
+    """A square of the mean colour over a random place, partly outside at the edges."""
+    _, _, height, width = x.shape
+    top = draw.whole(-(side // 2), height - side // 2)[:, None]
+    left = draw.whole(-(side // 2), width - side // 2)[:, None]
+    rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    inside = ((rows >= top) & (rows < top + side))[:, :, None] & (
+        (columns >= left) & (columns < left + side)
+    )[:, None]
+    fill = _as(x.new_tensor(spec.centre, dtype=torch.float32), x)
+    return torch.where(inside[:, None], fill[:, None, None], x)
+
+
+def _as(values: Tensor, like: Tensor) -> Tensor:
+    """Floats as the dtype of `like`, rounded and clipped where it holds whole numbers."""
+    if like.dtype.is_floating_point:
+        return values.to(like.dtype)
+    most = torch.iinfo(like.dtype).max
+    return values.round().clamp(0, most).to(like.dtype)

@@ -1,0 +1,119 @@
+"""What to build for pictures of a size, in number and colour."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from layerwise.kinds.base import Blueprint
+from layerwise.recipe import StageChoice, Training
+from layerwise.spec import Spec
+from layerwise.tasks.base import Task
+
+__all__ = ["blueprint", "branch"]
+
+FEW = 2_000  # training pictures; below, the network is small and the changes are many
+
+
+def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
+    """Plain convolutional levels with batch normalisation, as deep as the picture halves.
+
+    The shape follows Simonyan and Zisserman 2014: 3 x 3 kernels in pairs, twice as many where the picture
+    is halved.
+    """
+    small = min(_sides(spec))
+    if small <= 12:
+        network, why = _tiny(), "pictures of a few pixels: three levels, one halving"
+    elif n < FEW:
+        network, why = _few(spec), f"only {n:,} training pictures: few units, and positions kept to the end"
+    else:
+        network, why = _many(spec), "pairs of 3 x 3 convolutions, halved until a few positions are left"
+    whys = {"network": why}
+    training = _training(spec, n, small, whys)
+    return Blueprint(network, training, whys)
+
+
+def branch(spec: Spec) -> tuple[StageChoice, ...]:
+    """A small network to a vector of 64, for a column of pictures in a table."""
+    levels = _halvings(spec, down_to=4)
+    convolutions = tuple(
+        StageChoice(
+            f"conv{i + 1}", "Convolution", {"width": min(16 << i, 64), "norm": "batch", "pool": "max"}
+        )
+        for i in range(levels)
+    )
+    return (
+        StageChoice("scale", "Scale"),
+        *convolutions,
+        StageChoice("pool", "GlobalPool"),
+        StageChoice("vector", "Dense", {"width": 64}),
+    )
+
+
+def _tiny() -> tuple[StageChoice, ...]:
+    return (
+        StageChoice("scale", "Scale"),
+        _conv("conv1", 32),
+        _conv("conv2", 64, pool="max"),
+        _conv("conv3", 96),
+        StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.3}),
+    )
+
+
+def _few(spec: Spec) -> tuple[StageChoice, ...]:
+    """One convolution a halving, then a dense level that still sees where things are."""
+    levels = _halvings(spec, down_to=6)
+    convolutions = tuple(_conv(f"conv{i + 1}", min(16 << i, 64), pool="max") for i in range(levels))
+    return (
+        StageChoice("scale", "Scale"),
+        *convolutions,
+        StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.5}),
+    )
+
+
+def _many(spec: Spec) -> tuple[StageChoice, ...]:
+    stages = [StageChoice("scale", "Scale")]
+    for i in range(_halvings(spec, down_to=4)):
+        width = min(16 << i, 96)
+        stages += [_conv(f"conv{2 * i + 1}", width), _conv(f"conv{2 * i + 2}", width, pool="max")]
+    return (*stages, StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.2}))
+
+
+def _training(spec: Spec, n: int, small: int, whys: dict[str, str]) -> Training:
+    alter: dict[str, Any] = {"shift": max(1, round(small / 8)) if small > 12 else 1}
+    if spec.shape[0] == 3:
+        alter["flip"] = True
+        whys["training.alter.flip"] = (
+            "colour photographs mean the same in a mirror; say false for writing or sides"
+        )
+    else:
+        alter |= {"turn_degrees": 8.0, "zoom": 0.1}
+        whys["training.alter.turn_degrees"] = (
+            "grey pictures are often signs or faces: turned a little, never mirrored"
+        )
+    whys["training.alter.shift"] = "what is seen does not depend on a few pixels either way"
+    steps = 3_000 if n < 10_000 else 6_000
+    batch = 128 if n >= 1_000 else 32
+    epochs = float(max(8, min(120, round(steps * batch / n))))
+    whys["training.epochs"] = f"about {steps:,} steps of {batch}, at least 8 passes and at most 120"
+    return Training(
+        rate=2e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.998, smoothing=0.05
+    )
+
+
+def _conv(name: str, width: int, **more: Any) -> StageChoice:
+    return StageChoice(name, "Convolution", {"width": width, "norm": "batch", **more})
+
+
+def _sides(spec: Spec) -> tuple[int, int]:
+    height, width = spec.length("height"), spec.length("width")
+    if height is None or width is None:
+        raise ValueError(f"a network for pictures needs axes channel, height and width, got {spec.axes}")
+    return height, width
+
+
+def _halvings(spec: Spec, *, down_to: int) -> int:
+    """How often the picture is halved until its shorter side is at most `down_to`; at least once."""
+    side, times = min(_sides(spec)), 0
+    while side > down_to:
+        side, times = side // 2, times + 1
+    return max(1, times)

@@ -1,0 +1,87 @@
+"""Whether columns hold pictures, and which of them are the same picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from layerwise.data.source import Column, File
+from layerwise.errors import Rejected
+from layerwise.kinds.image.decode import decode, resized
+
+__all__ = ["claims", "fingerprint"]
+
+NAMES = "png jpg jpeg jpe jfif webp tif tiff bmp pgm ppm pbm pnm gif"
+SUFFIXES = frozenset("." + name for name in NAMES.split())
+SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+LOOKS = 200  # files whose first bytes are looked at where names say nothing
+
+
+def claims(columns: Mapping[str, Column]) -> str | None:
+    """The reason why the only column holds pictures: files by name or first bytes, arrays by shape."""
+    if len(columns) != 1:
+        return None
+    (column,) = columns.values()
+    if column.holds == "files":
+        return _files([f for f in column.values if f is not None])
+    if column.holds == "arrays" and column.rate_hz is None and len(column):
+        return _arrays(column.values)
+    return None
+
+
+def fingerprint(column: Column, rows: Sequence[int] | np.ndarray) -> list[str]:
+    """A text for each row that copies of a picture share, whatever their size or format; empty where unsure.
+
+    Signs of the differences between neighbours in a 16 x 16 reduction, along both axes. Flat pictures,
+    whose signs are noise, and files that cannot be read have none.
+    """
+    return [_fingerprint(one) for one in column.take(rows)]
+
+
+def _files(files: Sequence[File]) -> str | None:
+    named = sum(f.suffix in SUFFIXES for f in files)
+    if files and 2 * named > len(files):
+        return f"{named:,} of {len(files):,} files are named as pictures"
+    bare = [f for f in files if not f.suffix][:LOOKS]
+    found = sum(_signed(f) for f in bare)
+    return (
+        f"{found:,} of {len(bare):,} files without an extension begin as pictures do"
+        if 2 * found > len(files)
+        else None
+    )
+
+
+def _signed(file: File) -> bool:
+    try:
+        start = file.bytes()[:12]
+    except Rejected:
+        return False
+    return start.startswith(SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
+
+
+def _arrays(values: np.ndarray | Sequence[np.ndarray]) -> str | None:
+    """Four axes with a channel axis, or three where both sides are alike and the numbers look like light."""
+    shape = np.shape(values[0])
+    if len(shape) == 3 and (shape[2] <= 4 or shape[0] <= 4) and min(sorted(shape)[1:]) >= 4:
+        return f"arrays of {' x '.join(map(str, shape))}: a channel axis and two sides"
+    if len(shape) != 2 or min(shape) < 6 or max(shape) > 3 * min(shape):
+        return None
+    first = np.asarray(values[0])
+    light = first.dtype.kind in "ub" or (float(first.min()) >= 0 and float(first.max()) <= 255)
+    return f"arrays of {shape[0]} x {shape[1]}, none below 0: two sides" if light else None
+
+
+def _fingerprint(one: object) -> str:
+    if not isinstance(one, File):
+        return ""
+    try:
+        pixels, _ = decode(one, (64, 64))
+    except Rejected:
+        return ""
+    grey = pixels.astype(np.float32).mean(axis=2, keepdims=True)
+    small = resized(grey, (17, 17))[:, :, 0]
+    if float(small.std()) < 4:
+        return ""
+    signs = np.concatenate([(np.diff(small, axis=0) > 0).ravel(), (np.diff(small, axis=1) > 0).ravel()])
+    return np.packbits(signs).tobytes().hex()
