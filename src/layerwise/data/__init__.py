@@ -1,1 +1,27 @@
+"""Raw examples: opened where they lie, split, read once into a store, batched. Knows no kind of data."""
 
+from layerwise.data.batches import Packed, collate
+from layerwise.data.opening import open_source
+from layerwise.data.reading import RowsRead, read_rows
+from layerwise.data.roles import find_roles
+from layerwise.data.source import Column, File, LeftOut, Roles, Source
+from layerwise.data.split import Split, duplicates, split_rows
+from layerwise.data.store import Store
+
+__all__ = [
+    "Column",
+    "File",
+    "LeftOut",
+    "Packed",
+    "Roles",
+    "RowsRead",
+    "Source",
+    "Split",
+    "Store",
+    "collate",
+    "duplicates",
+    "find_roles",
+    "open_source",
+    "read_rows",
+    "split_rows",
+]

@@ -8,17 +8,33 @@ groups is said by `Roles`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import SEEK_END, SEEK_SET, BufferedReader, FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from layerwise.errors import Rejected
+from layerwise.data.spool import Spool
+from layerwise.errors import Rejected, shown
 
-__all__ = ["MOST_BYTES", "Column", "File", "LeftOut", "Roles", "Source"]
+__all__ = ["MOST_BYTES", "PARTS", "Column", "File", "LeftOut", "Part", "Roles", "Source", "plain"]
 
 MOST_BYTES = 1 << 30  # of one raw file; more is refused rather than read
+
+Part: TypeAlias = Literal["train", "val", "test"]
+
+PARTS: Mapping[str, Part] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation", "heldout", "held-out", "t10k"), "test"),
+}
+"""What folders, files and cells are called that say which part of a split a row is in."""
+
+
+def plain(text: str) -> str:
+    """`text` with bytes that were no UTF-8 written out (`\\xff`), as a cell can hold it."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -42,10 +58,44 @@ class File:
             raise Rejected(f"larger than {most >> 20} MB")
         return data
 
+    def open(self) -> BufferedReader:
+        """What the file holds as a stream that can be sought in; the caller closes it. Raises OSError."""
+        return BufferedReader(_Range(self.where, self.start, self.size))
+
+    def length(self) -> int | None:
+        """Its size in bytes; None if it cannot be had."""
+        if self.size is not None:
+            return self.size
+        try:
+            return self.where.stat().st_size
+        except OSError:
+            return None
+
     @property
     def suffix(self) -> str:
         """The extension in lower case with its dot, or nothing."""
         return Path(self.name).suffix.lower()
+
+
+class _Range(FileIO):
+    """Some bytes of a file as if they were the whole of it."""
+
+    def __init__(self, path: Path, start: int, size: int | None) -> None:
+        super().__init__(path, "rb")
+        self._start = start
+        self._size = super().seek(0, SEEK_END) - start if size is None else size
+        self.seek(0)
+
+    def tell(self) -> int:
+        return super().tell() - self._start
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        base = (0, self.tell(), self._size)[whence]
+        return super().seek(self._start + max(0, base + offset), SEEK_SET) - self._start
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = max(0, self._size - self.tell())
+        return super().readinto(memoryview(buffer)[:left])
 
 
 @dataclass(frozen=True)
@@ -61,6 +111,7 @@ class Column:
     holds: Literal["files", "cells", "arrays"]
     values: Any
     rate_hz: float | None = None  # of the time axis of arrays, where the file says it
+    channels: tuple[str, ...] = ()  # names of the last axis of arrays, where they have names
 
     def __len__(self) -> int:
         return len(self.values)
@@ -93,6 +144,22 @@ class Source:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()  # what was guessed, a sentence each
     bytes: int | None = None  # on disk
+    inputs: tuple[
+        str, ...
+    ] = ()  # what the layout itself says are the inputs: the files of a folder, "X" of npz
+    pieces: tuple[str, ...] = ()  # columns that a template took out of the file names
+    path: str = ""  # as the user gave it; empty for objects in memory
+    spool: Spool | None = None  # where archives were unpacked; files of this source live as long as it
+
+    @property
+    def called(self) -> str:
+        """What messages call it: the path as given, else the name."""
+        return shown(self.path or self.name)[1:-1]
+
+    def close(self) -> None:
+        """Remove what was unpacked. Files of this source cannot be read any more."""
+        if self.spool is not None:
+            self.spool.close()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,4 +179,5 @@ class Roles:
     split: str | None = None
     time: str | None = None
     weight: str | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)  # guesses in words, with the option that overrides
+    test: tuple[str, ...] = ()  # cells of `split` that mean held out; none: its cells are names of parts
+    notes: tuple[str, ...] = ()  # guesses in words, with the option that overrides
