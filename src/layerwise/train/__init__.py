@@ -7,6 +7,7 @@ from layerwise.train.pieces import Batches
 from layerwise.train.plan import Phase, Plan
 from layerwise.train.progress import Done, Epoch, Event, History, Recovered, Saved, Step
 from layerwise.train.schedules import constant, one_cycle, trapezoid
+from layerwise.train.search import RateSearch, find_rate
 
 __all__ = [
     "Alter",
@@ -22,11 +23,13 @@ __all__ = [
     "Objective",
     "Phase",
     "Plan",
+    "RateSearch",
     "Recovered",
     "Saved",
     "Step",
     "Supervised",
     "constant",
+    "find_rate",
     "one_cycle",
     "optimiser",
     "train",

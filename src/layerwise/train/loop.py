@@ -190,6 +190,7 @@ class _Run:
         elif run.average is not None:
             put(self._net, run.average.values)
         self._best = None
+        run.close()
 
     # ---- steps
 

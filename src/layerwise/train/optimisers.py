@@ -51,6 +51,8 @@ class Learned(list[nn.Parameter]):
 
     def groups(self, *roles: Role, decay: float) -> list[dict[str, Any]]:
         """Parameter groups of these roles: with weight decay and, where they are vectors, without."""
+        if not decay:
+            return [{"params": group, "weight_decay": 0.0} for group in [self.having(*roles)] if group]
         decayed = self.having(*(r for r in roles if r != "vector"))
         plain = self.having("vector") if "vector" in roles else []
         pairs = ((decayed, decay), (plain, 0.0))

@@ -58,7 +58,7 @@ class Running:
                 f"phase {shown(phase.name)} has nothing to learn: no parameter requires gradients"
             )
         self.optimiser = phase.optimiser(self.learned)
-        self._highest = [group["lr"] for group in self.optimiser.param_groups]
+        self._highest: list[float] = [group["lr"] for group in self.optimiser.param_groups]
         self.average = None if phase.average is None else Average(net, phase.average)
         self._constrain: list[Callable[[], None]] = [
             method for m in self._learning if callable(method := getattr(m, "constrain", None))
@@ -66,6 +66,15 @@ class Running:
         self.device = self.learned[0].device
         self._dice = _generators(self.device)
         self.to_learning()
+
+    @property
+    def highest(self) -> float:
+        """The learning rate of a step with a share of 1."""
+        return self._highest[0]
+
+    def close(self) -> None:
+        """Give back the memory of the gradients."""
+        self.optimiser.zero_grad(set_to_none=True)
 
     def to_learning(self) -> None:
         """Training mode where something is learned, evaluation mode elsewhere."""
