@@ -10,58 +10,13 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from layerwise.data.families import FAMILIES, family
 from layerwise.data.groups import found_in_names
 from layerwise.data.listing import Listing
 from layerwise.data.source import PARTS, Column, File, LeftOut, Source, plain
 from layerwise.errors import DataError, UsageError, listed, shown
 
-__all__ = ["FAMILIES", "IMAGES", "SOUNDS", "TABLES", "family", "folder_source", "name_pieces"]
-
-IMAGES = frozenset(
-    (
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".dib",
-        ".pgm",
-        ".ppm",
-        ".pbm",
-        ".pnm",
-        ".gif",
-    )
-)
-SOUNDS = frozenset(
-    (
-        ".wav",
-        ".wave",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".au",
-        ".snd",
-        ".w64",
-        ".caf",
-    )
-)
-TEXTS = frozenset((".txt", ".text", ".md", ".rst", ".html", ".htm", ".xml", ".tex", ".eml"))
-TABLES = frozenset((".csv", ".tsv", ".tab", ".parquet", ".pq"))
-FAMILIES = {"images": IMAGES, "sounds": SOUNDS, "texts": TEXTS, "tables": TABLES}
-
-
-def family(file: File) -> str:
-    """`images`, `sounds`, `texts`, `tables`, or the extension of anything else."""
-    return next((name for name, suffixes in FAMILIES.items() if file.suffix in suffixes), file.suffix)
+__all__ = ["folder_source", "name_pieces"]
 
 
 def folder_source(listing: Listing, *, template: str | None = None) -> Source:

@@ -10,6 +10,7 @@ from layerwise.data.archives import ARCHIVES, inner_name
 from layerwise.data.arrays import idx_source, is_idx, npz_source
 from layerwise.data.builtin import BUILTIN, open_builtin
 from layerwise.data.folders import folder_source
+from layerwise.data.frames import on_disk, table_source
 from layerwise.data.listing import Listing, list_archive, list_folder, title
 from layerwise.data.source import File, Source
 from layerwise.data.spool import Spool
@@ -55,9 +56,7 @@ def _open_path(path: str, template: str | None, parent: Path | None) -> Source:
         beside = list_folder(where.parent)
         files = [f for f in beside.files if "/" not in f.name and is_idx(f)]
         return idx_source(Listing(path, files, []), spool)
-    raise DataError(
-        f"{shown(path)} is of no kind that is known: give a folder, an archive, a table, .npz, .ts or IDX"
-    )
+    return table_source(file, title(path), path=path, find=on_disk(where.parent))
 
 
 def _open_listing(listing: Listing, template: str | None, parent: Path | None) -> Source:
