@@ -88,17 +88,24 @@ def verdict() -> Section:
         (
             Finding(
                 "verdict",
-                "On pictures it has never seen, the network reads 99 of 100 digits (97 to 99); a support vector"
-                " machine on pixels reads 98 of 100, and the difference could be chance.",
-                value, low, high, n=360, method="accuracy on held-out pictures, Wilson interval",
+                "On pictures it has never seen, the network reads 99 of 100 digits (97 to 99); a support"
+                " vector machine on pixels reads 98 of 100, and the difference could be chance.",
+                value,
+                low,
+                high,
+                n=360,
+                method="accuracy on held-out pictures, Wilson interval",
             ),
             Finding(
                 "verdict.gain",
-                "more than the best simple rival, on the same 360 pictures; the interval includes no difference.",
-                0.0056, -0.0083, 0.0195, method="paired bootstrap, 10,000 draws",
+                "more than the best simple rival, on the same 360 pictures; the interval holds zero.",
+                0.0056,
+                -0.0083,
+                0.0195,
+                method="paired bootstrap, 10,000 draws",
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def use() -> Section:
@@ -119,41 +126,54 @@ def data(train: np.ndarray, known: np.ndarray) -> Section:
         "1,797 pictures of digits, 8 × 8 grey, ten classes of nearly equal size",
         (
             Finding(
-                "data.examples", "A fair draw from the training pictures, not the prettiest.",
+                "data.examples",
+                "A fair draw from the training pictures, not the prettiest.",
                 pictures=(
                     Gallery(
                         [tile(train[i], f"A handwritten {known[i]}", str(known[i])) for i in draw],
-                        "Thirty training pictures, drawn at random.", examples=True,
+                        "Thirty training pictures, drawn at random.",
+                        examples=True,
                     ),
                 ),
             ),
             Finding(
-                "data.classes", "Classes are balanced: the rarest has 95 % of the commonest's pictures.",
+                "data.classes",
+                "Classes are balanced: the rarest has 95 % of the commonest's pictures.",
                 pictures=(
                     Bars(
-                        [(f"digit {i}", float(c)) for i, c in enumerate(counts)], "training pictures",
+                        [(f"digit {i}", float(c)) for i, c in enumerate(counts)],
+                        "training pictures",
                         f"Between {counts.min()} and {counts.max()} training pictures a digit.",
                     ),
                 ),
             ),
             Finding(
-                "data.split", "One picture in five was held out before anything was fitted, the same share of every"
-                " digit.", method="stratified at random, seed 0",
-                caveat="who wrote which digit is not recorded, so one writer's digits may stand on both sides.",
+                "data.split",
+                "One picture in five was held out before anything was fitted, the same share of every digit.",
+                method="stratified at random, seed 0",
+                caveat="who wrote which digit is not recorded, so a writer may stand on both sides.",
             ),
             Finding(
-                "data.quarantine", "Nine files were left out.",
+                "data.quarantine",
+                "Nine files were left out.",
                 pictures=(
                     Rows(
                         ("file", "bytes", "reason"),
-                        [(f"scans/page {i:02}/digit-{i}.png", 0 if i % 2 else 2048 * i, "empty file" if i % 2 else
-                          "truncated: the header promises 64 rows") for i in range(1, 10)],
-                        "All 9 files that were left out, with the reason", fold=True,
+                        [
+                            (
+                                f"scans/page {i:02}/digit-{i}.png",
+                                0 if i % 2 else 2048 * i,
+                                "empty file" if i % 2 else "truncated: the header promises 64 rows",
+                            )
+                            for i in range(1, 10)
+                        ],
+                        "All 9 files that were left out, with the reason",
+                        fold=True,
                     ),
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def quality(test: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> Section:
@@ -172,20 +192,36 @@ def quality(test: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> Section
         (
             Finding("accuracy", "of held-out pictures are answered correctly.", *around(share, 360), n=360),
             Finding("f1_macro", "F1, averaged over the ten digits.", *around(share - 0.001, 360), n=360),
-            Finding("log_loss", "log loss of the calibrated probabilities, in nats.", 0.1042, 0.071, 0.139, n=360),
             Finding(
-                "confusion", "Read along a row: what the pictures of one digit were taken for.",
+                "log_loss", "log loss of the calibrated probabilities, in nats.", 0.1042, 0.071, 0.139, n=360
+            ),
+            Finding(
+                "confusion",
+                "Read along a row: what the pictures of one digit were taken for.",
                 pictures=(
-                    Heat(matrix.tolist(), names, names, "written", "answered",
-                         "Held-out pictures by digit written and digit answered. Blue is right, orange is wrong."),
+                    Heat(
+                        matrix.tolist(),
+                        names,
+                        names,
+                        "written",
+                        "answered",
+                        "Held-out pictures by digit written and answered. Blue is right, orange is wrong.",
+                    ),
                 ),
             ),
             Finding(
-                "calibration", "Where it says 80 %, it is right in about 80 of 100 cases.",
-                0.021, 0.012, 0.034, method="expected calibration error over ten bins",
+                "calibration",
+                "Where it says 80 %, it is right in about 80 of 100 cases.",
+                0.021,
+                0.012,
+                0.034,
+                method="expected calibration error over ten bins",
                 pictures=(
                     Curves(
-                        steps.tolist(), {"": right.tolist()}, "confidence", "share right",
+                        steps.tolist(),
+                        {"": right.tolist()},
+                        "confidence",
+                        "share right",
                         "Share of right answers against confidence; on the dashed line the two agree.",
                         bands={"": ((right - 0.07).clip(0, 1).tolist(), (right + 0.07).clip(0, 1).tolist())},
                         diagonal=True,
@@ -193,28 +229,54 @@ def quality(test: np.ndarray, truth: np.ndarray, chances: np.ndarray) -> Section
                 ),
             ),
             Finding(
-                "mistakes", f"All {len(wrong)} mistakes of {len(truth)}, the most confident first.",
+                "mistakes",
+                f"All {len(wrong)} mistakes of {len(truth)}, the most confident first.",
                 pictures=(
                     Gallery(
-                        [tile(test[i], f"A handwritten {truth[i]}, read as {answer[i]}",
-                              f"{truth[i]} read as {answer[i]}, {chances[i].max():.2f}") for i in wrong],
-                        "Written, read, and how sure it was.", examples=True,
+                        [
+                            tile(
+                                test[i],
+                                f"A handwritten {truth[i]}, read as {answer[i]}",
+                                f"{truth[i]} read as {answer[i]}, {chances[i].max():.2f}",
+                            )
+                            for i in wrong
+                        ],
+                        "Written, read, and how sure it was.",
+                        examples=True,
                     ),
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 LEVELS = (
     ("input", "The raw pixels", {"shape": "1 × 8 × 8", "sees": "1 × 1", "weights": "0", "cost": "0"}, 0.9528),
-    ("conv1", "Strokes: 32 small filters", {"shape": "32 × 8 × 8", "sees": "3 × 3", "weights": "320",
-                                           "cost": "18,432"}, 0.9694),
-    ("conv2", "Corners, ends and arcs", {"shape": "64 × 4 × 4", "sees": "8 × 8", "weights": "18,496",
-                                        "cost": "1,179,648"}, 0.9806),
-    ("dense1", "Whole digits", {"shape": "128", "sees": "all", "weights": "131,200", "cost": "131,072"}, 0.9861),
-    ("answer", "Ten digits, one of them", {"shape": "10", "sees": "all", "weights": "1,290", "cost": "1,280"}, 0.9861),
-)  # fmt: skip
+    (
+        "conv1",
+        "Strokes: 32 small filters",
+        {"shape": "32 × 8 × 8", "sees": "3 × 3", "weights": "320", "cost": "18,432"},
+        0.9694,
+    ),
+    (
+        "conv2",
+        "Corners, ends and arcs",
+        {"shape": "64 × 4 × 4", "sees": "8 × 8", "weights": "18,496", "cost": "1,179,648"},
+        0.9806,
+    ),
+    (
+        "dense1",
+        "Whole digits",
+        {"shape": "128", "sees": "all", "weights": "131,200", "cost": "131,072"},
+        0.9861,
+    ),
+    (
+        "answer",
+        "Ten digits, one of them",
+        {"shape": "10", "sees": "all", "weights": "1,290", "cost": "1,280"},
+        0.9861,
+    ),
+)
 
 
 def levels(test: np.ndarray, coefficients: np.ndarray) -> Section:
@@ -222,9 +284,12 @@ def levels(test: np.ndarray, coefficients: np.ndarray) -> Section:
     parts = []
     for depth, (name, heading, facts, score) in enumerate(LEVELS):
         probe = Finding(
-            f"levels.{name}.probe", "of held-out digits can be read off this level by a linear probe.",
-            *around(score, 360), n=360, method="logistic regression on the level's outputs",
-        )  # fmt: skip
+            f"levels.{name}.probe",
+            "of held-out digits can be read off this level by a linear probe.",
+            *around(score, 360),
+            n=360,
+            method="logistic regression on the level's outputs",
+        )
         pictures: list[Gallery] = []
         if name == "conv1":
             filters = [
@@ -267,34 +332,53 @@ def training() -> Section:
         "Training took 12 seconds and had settled by epoch 20",
         (
             Finding(
-                "training.loss", "The loss on validation pictures stopped falling after epoch 20 and did not rise.",
+                "training.loss",
+                "The loss on validation pictures fell until epoch 20 and did not rise after.",
                 pictures=(
-                    Curves(epochs, {"training": fall, "validation": held}, "epoch", "loss (nats)",
-                           "Training and validation loss by epoch: both fall, validation levels off at 0.08."),
+                    Curves(
+                        epochs,
+                        {"training": fall, "validation": held},
+                        "epoch",
+                        "loss (nats)",
+                        "Training and validation loss by epoch: both fall, validation levels off at 0.08.",
+                    ),
                 ),
             ),
             Finding("training.cost", "to train, on two cores.", 12.4, unit="s"),
             Finding("asking.cost", "an example to ask, in batches of 128.", 0.043, unit="ms"),
             Finding(
-                "training.choices", "What was chosen, and why.",
+                "training.choices",
+                "What was chosen, and why.",
                 pictures=(
                     Rows(
                         ("choice", "value", "reason"),
-                        [("training.rate", 0.003, "highest stable rate found by the search"),
-                         ("training.batch", 128, "as many as keep both cores busy"),
-                         ("network.conv1.width", 32, "small pictures, few classes"),
-                         ("training.epochs", 30, "1,437 pictures: cheap to go on until validation settles")],
+                        [
+                            ("training.rate", 0.003, "highest stable rate found by the search"),
+                            ("training.batch", 128, "as many as keep both cores busy"),
+                            ("network.conv1.width", 32, "small pictures, few classes"),
+                            (
+                                "training.epochs",
+                                30,
+                                "1,437 pictures: cheap to go on until validation settles",
+                            ),
+                        ],
                         "The choices that mattered most.",
                     ),
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 def rivals() -> Section:
-    scores = {"layerwise": 0.9861, "support vectors, pixels": 0.9806, "nearest neighbours": 0.9778,
-              "boosting on pixels": 0.9611, "linear on pixels": 0.9528, "majority": 0.1028}  # fmt: skip
+    scores = {
+        "layerwise": 0.9861,
+        "support vectors, pixels": 0.9806,
+        "nearest neighbours": 0.9778,
+        "boosting on pixels": 0.9611,
+        "linear on pixels": 0.9528,
+        "majority": 0.1028,
+    }
     rows = [(name, *around(score, 360)) for name, score in scores.items()]
     dots = Dots(
         rows[:-1], "accuracy, 360 held-out pictures", "Accuracy with 95 % intervals.", strong=("layerwise",)
@@ -312,36 +396,107 @@ def doubts() -> Section:
         "What was not checked, and what would help most",
         (
             Finding("doubts.writers", "Whether it reads a new writer's digits: writers are not recorded."),
-            Finding("doubts.n", "pictures a digit were held out; single digits' figures are uncertain by about five"
-                    " points in 100.", 36),
+            Finding(
+                "doubts.n",
+                "pictures a digit were held out; single digits' figures are uncertain by about"
+                " five points in 100.",
+                36,
+            ),
             Finding("doubts.help", "More writers would help more than more pictures."),
         ),
-    )  # fmt: skip
+    )
 
 
 def other_media() -> Section:
     """Sounds, texts, series and tables in galleries, as other kinds of data show them."""
     rng = np.random.default_rng(2)
     spectrum = png((rng.random((40, 120)) * np.linspace(255, 20, 40)[::-1, None]).astype(np.uint8))
-    wav = (b"RIFF" + (36 + 8000).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-           + b"\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data" + (8000).to_bytes(4, "little")
-           + (np.sin(np.arange(4000) / 6) * 9000).astype("<i2").tobytes())  # fmt: skip
+    wav = (
+        b"RIFF"
+        + (36 + 8000).to_bytes(4, "little")
+        + b"WAVEfmt "
+        + (16).to_bytes(4, "little")
+        + b"\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data"
+        + (8000).to_bytes(4, "little")
+        + (np.sin(np.arange(4000) / 6) * 9000).astype("<i2").tobytes()
+    )
     text = "A film that begins well, and then does not end; I laughed once, at the clock."
     wave = [float(v) for v in np.cumsum(rng.normal(size=80))]
     return Section(
-        "media", "Other kinds of data show themselves so",
+        "media",
+        "Other kinds of data show themselves so",
         (
-            Finding("media.sound", "Clips to listen to: 0.50 of them loud [0.20, 0.80].", 0.5, 0.2, 0.8, method="95 % interval", pictures=(
-                Gallery([Tile(Sound(wav, spectrum, f"Call {i}, half a second"), f"{i * .5:.1f} s", "humpback") for i in
-                         range(4)], "Four clips, drawn at random."),)),
-            Finding("media.text", "Texts, with what spoke for the answer set off.", pictures=(
-                Gallery([Tile(Snippet(text, ((7, 23), (48, 54))), "negative, 0.91"), Tile(Snippet(text[::-1]), "")],
-                        "Two reviews."),)),
-            Finding("media.series", "Series.", pictures=(
-                Gallery([Tile(Curves(range(80), {"": wave[i:] + wave[:i]}, "t", "v", f"Beat {i}", small=True),
-                              f"beat {i}") for i in range(6)], "Six beats."),)),
-            Finding("media.table", "Rows.", pictures=(
-                Gallery([Tile(Rows(("column", "value"), [("age", 41 + i), ("sector", "private"), ("gain", .5)], "A row"),
-                              "over 50K") for i in range(3)], "Three rows."),)),
+            Finding(
+                "media.sound",
+                "Loud: 0.50 [0.20, 0.80].",
+                0.5,
+                0.2,
+                0.8,
+                method="95 % interval",
+                pictures=(
+                    Gallery(
+                        [
+                            Tile(
+                                Sound(wav, spectrum, f"Call {i}, half a second"),
+                                f"{i * 0.5:.1f} s",
+                                "humpback",
+                            )
+                            for i in range(4)
+                        ],
+                        "Four clips, drawn at random.",
+                    ),
+                ),
+            ),
+            Finding(
+                "media.text",
+                "Texts, with what spoke for the answer set off.",
+                pictures=(
+                    Gallery(
+                        [
+                            Tile(Snippet(text, ((7, 23), (48, 54))), "negative, 0.91"),
+                            Tile(Snippet(text[::-1]), ""),
+                        ],
+                        "Two reviews.",
+                    ),
+                ),
+            ),
+            Finding(
+                "media.series",
+                "Series.",
+                pictures=(
+                    Gallery(
+                        [
+                            Tile(
+                                Curves(
+                                    range(80), {"": wave[i:] + wave[:i]}, "t", "v", f"Beat {i}", small=True
+                                ),
+                                f"beat {i}",
+                            )
+                            for i in range(6)
+                        ],
+                        "Six beats.",
+                    ),
+                ),
+            ),
+            Finding(
+                "media.table",
+                "Rows.",
+                pictures=(
+                    Gallery(
+                        [
+                            Tile(
+                                Rows(
+                                    ("column", "value"),
+                                    [("age", 41 + i), ("sector", "private"), ("gain", 0.5)],
+                                    "A row",
+                                ),
+                                "over 50K",
+                            )
+                            for i in range(3)
+                        ],
+                        "Three rows.",
+                    ),
+                ),
+            ),
         ),
-    )  # fmt: skip
+    )

@@ -12,7 +12,7 @@ __all__ = ["Axis", "Tick", "axis_over"]
 
 
 class Tick(NamedTuple):
-    """A labelled place on an axis; `at` in percent of its length. A `minor` one yields where room is short."""
+    """A labelled place on an axis, `at` percent of its length. A `minor` one yields where room is short."""
 
     text: str
     at: float

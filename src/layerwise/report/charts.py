@@ -151,7 +151,7 @@ def plot(picture: Curves) -> PlotView:
     numbers = None
     if not picture.small:
         header = [picture.x_label, *picture.lines]
-        rows = list(zip(picture.x, *picture.lines.values(), strict=False))
+        rows = _thinned(list(zip(picture.x, *picture.lines.values(), strict=False)))
         numbers = table(header, rows, words="")
     return PlotView(
         "plot",
@@ -165,6 +165,12 @@ def plot(picture: Curves) -> PlotView:
         "M0 1000L1000 0" if picture.diagonal else "",
         numbers,
     )
+
+
+def _thinned(rows: list[tuple[float | None, ...]], most: int = 200) -> list[tuple[float | None, ...]]:
+    """At most `most` rows, evenly drawn, and the last one."""
+    every = math.ceil(len(rows) / most)
+    return rows if every <= 1 else [*rows[:-1:every], rows[-1]]
 
 
 def _line(name: str, colour: int, picture: Curves, values: Sequence[float | None], x: Axis, y: Axis) -> Line:

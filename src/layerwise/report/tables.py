@@ -42,7 +42,8 @@ def are_figures(column: Sequence[Any]) -> bool:
     """Whether all that stands in a column are numbers, or text that reads as one: `98.1 %`."""
     known = [v for v in column if v not in (None, "")]
     return bool(known) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) or (isinstance(v, str) and FIGURE.fullmatch(v))
+        (isinstance(v, int | float) and not isinstance(v, bool))
+        or (isinstance(v, str) and FIGURE.fullmatch(v))
         for v in known
     )
 

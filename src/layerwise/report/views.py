@@ -206,12 +206,12 @@ def _drawn(picture: Picture) -> Any:
         case Gallery():
             return gallery(picture)
         case Code():
-            return CodeView("code", picture.text, picture.words)
+            return CodeView("code", tuple(picture.text.split("\n")), picture.words)
 
 
 class CodeView(NamedTuple):
     """Lines to copy."""
 
     kind: str  # "code"
-    text: str
+    lines: tuple[str, ...]
     words: str

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from layerwise.errors import MachineError, shown
@@ -19,23 +19,25 @@ from layerwise.report.views import view
 
 __all__ = ["page", "write"]
 
+CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\t\n"}
+"""Control characters, which HTML does not allow, and their pictures in Unicode."""
 
-class _Packaged(BaseLoader):
-    """Templates that lie beside this file, wherever the package was installed."""
 
-    def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
-        source = files("layerwise.report").joinpath(template)
-        if not source.is_file():
-            raise TemplateNotFound(template)
-        return source.read_text("utf-8"), None, None
+def _packaged(name: str) -> str:
+    """A text that lies beside this file, wherever the package was installed."""
+    return files("layerwise.report").joinpath(name).read_text("utf-8")
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=_Packaged(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(_packaged),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.globals["css"] = Markup(files("layerwise.report").joinpath("page.css").read_text("utf-8"))
+    environment.globals["css"] = Markup(_packaged("page.css"))
     return environment
 
 
@@ -50,7 +52,7 @@ def page(sections: Sequence[Section], *, title: str, subtitle: str, meta: Mappin
     rest = tuple(s for s in drawn if s is not verdict)
     template = _environment().get_template("page.html.j2")
     html = template.render(verdict=verdict, sections=rest, title=title, subtitle=subtitle, meta=meta)
-    return html.encode("utf-8", "replace").decode("utf-8")
+    return html.translate(CONTROLS).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def write(
@@ -67,13 +69,16 @@ def write(
     try:
         _replace(target, text)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            reason = (
-                f"no space left; it needs {len(text):,} bytes. Free some, then run layerwise report again"
-            )
-        else:
-            reason = f"{error.strerror or error}. Name a folder that can be written with --out"
-        raise MachineError(f"cannot write {shown(target)}: {reason}") from error
+        raise refusal(target, error, len(text)) from error
+
+
+def refusal(target: Path, error: OSError, size: int) -> MachineError:
+    """What to tell a person when the disk refuses `size` bytes."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = f"no space left; it needs {size:,} bytes. Free some, then run layerwise report again"
+    else:
+        reason = f"{error.strerror or error}. Name a folder that can be written with --out"
+    return MachineError(f"cannot write {shown(target)}: {reason}")
 
 
 def _replace(target: Path, text: bytes) -> None:
