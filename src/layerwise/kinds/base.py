@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 from torch import nn
 
 from layerwise.data.source import Column
-from layerwise.errors import Rejected
+from layerwise.errors import DataError, Rejected
 from layerwise.findings import Gallery, Media
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice, Training
@@ -19,7 +19,9 @@ from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 from layerwise.values import ONLY, Batch
 
-__all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "read_each"]
+__all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "read_each", "readable"]
+
+_T = TypeVar("_T")
 
 Values: TypeAlias = Mapping[str, "np.ndarray | list[np.ndarray]"]
 """Read examples by field: (N, ...) stacked, or a list of N arrays where the Spec says unequal lengths."""
@@ -117,6 +119,7 @@ class Kind:
     """One read example (field -> array without the batch axis) as something to look at or listen to."""
     filters: Callable[[nn.Module, Spec], Gallery | None]
     """What the units of a stage look for, drawn from its weights; None where weights say little."""
+    verb: str = "seen"  # what one does with examples: seen, heard, read
 
 
 def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: bool) -> Read:
@@ -132,3 +135,18 @@ def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: b
             rejected[position] = str(reason)
     field: np.ndarray | list[np.ndarray] = np.stack(values) if stack and values else values
     return Read({ONLY: field}, np.array(kept, np.int64), rejected)
+
+
+def readable(raw: Sequence[Any], read: Callable[[Any], _T], *, plural: str) -> list[_T]:
+    """What `read` makes of those of `raw` that it does not reject. Raises DataError where it rejects all."""
+    good: list[_T] = []
+    reasons: list[str] = []
+    for one in raw:
+        try:
+            good.append(read(one))
+        except Rejected as reason:
+            reasons.append(str(reason))
+    if not good:
+        first = reasons[0] if reasons else "there are none"
+        raise DataError(f"none of {len(raw):,} training {plural} can be read; the first: {first}")
+    return good

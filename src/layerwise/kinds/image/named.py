@@ -15,7 +15,8 @@ __all__ = ["LIKES"]
 def lenet5(spec: Spec, task: Task, n: int) -> Blueprint:
     """LeNet-5 of LeCun, Bottou, Bengio and Haffner 1998: 6@28x28, 6@14x14, 16@10x10, 16@5x5, 120, 84.
 
-    The paper pads pictures of 28 to 32; here the first level pads. Full connections in its level C3.
+    With the paper's scaled tanh, trainable subsampling and sparse table between S2 and C3. The paper pads
+    pictures of 28 to 32; here the first level pads.
     """
     height = spec.length("height") or 0
     first = "valid" if height >= 32 else "same"
@@ -24,13 +25,15 @@ def lenet5(spec: Spec, task: Task, n: int) -> Blueprint:
     network = (
         StageChoice("scale", "Scale"),
         StageChoice("c1", "Convolution", {"width": 6, "size": 5, "padding": first, **tanh}),
-        StageChoice("s2", "Pool", {"how": "average", "size": 2}),
-        StageChoice("c3", "Convolution", {"width": 16, "size": 5, "padding": second, **tanh}),
-        StageChoice("s4", "Pool", {"how": "average", "size": 2}),
+        StageChoice("s2", "Pool", {"how": "subsample", "activation": "lecun_tanh"}),
+        StageChoice(
+            "c3", "Convolution", {"width": 16, "size": 5, "padding": second, "connections": "lenet5", **tanh}
+        ),
+        StageChoice("s4", "Pool", {"how": "subsample", "activation": "lecun_tanh"}),
         StageChoice("c5", "Dense", {"width": 120, **tanh}),
         StageChoice("f6", "Dense", {"width": 84, **tanh}),
     )
-    training = Training("sgd", 0.02, decay=0.0, batch=64, epochs=_epochs(n, 10), schedule="one-cycle")
+    training = Training("sgd", 0.02, decay=0.0, batch=64, epochs=_epochs(n, 10))
     return Blueprint(network, training, {"network": "LeNet-5 (LeCun et al. 1998)"})
 
 

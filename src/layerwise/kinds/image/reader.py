@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from layerwise.data.source import Column, File
-from layerwise.errors import DataError, Rejected, UsageError, listed, shown, suggest
-from layerwise.kinds.base import ONLY, Read, Reader
+from layerwise.errors import Rejected, UsageError, listed, shown, suggest
+from layerwise.kinds.base import ONLY, Read, Reader, readable
 from layerwise.kinds.image import choose
 from layerwise.kinds.image.decode import array_pixels, decode, look
 from layerwise.kinds.image.frame import finished, framed
@@ -19,7 +19,6 @@ from layerwise.spec import Spec
 
 __all__ = ["COLOURS", "FRAMINGS", "ImageReader"]
 
-_S = TypeVar("_S")
 _T = TypeVar("_T")
 
 DRAW = 2_000  # training pictures that are looked at to choose size, colour and scale
@@ -69,15 +68,17 @@ class ImageReader(Reader):
         draw = np.sort(Randomness(0).at("image reader").numpy("draw").permutation(np.sort(rows))[:DRAW])
         raw = column.take(draw)
         first = column.holds == "arrays" and choose.channels_first(raw)
-        looks = _good(raw, lambda one: _look(one, first))
+        looks = readable(raw, lambda one: _look(one, first), plural="pictures")
         sizes = np.array([(height, width) for height, width, _ in looks])
         depth = max((depth for *_, depth in looks), key=("uint8", "uint16", "float32").index)
         size = self._size or self._note("size", *choose.size(sizes, len(rows)))
         framing = self._framing or self._note("framing", *choose.framing(sizes, size))
-        pictures = list(_good(raw, lambda one: framed(_pixels(one, size, first)[0], size, framing)))
+        pictures = list(
+            readable(raw, lambda one: framed(_pixels(one, size, first)[0], size, framing), plural="pictures")
+        )
         colour = self._colour or self._note("colour", *choose.colour(pictures))
         channels = {"grey": 1, "colour": 3}.get(colour, max(p.shape[2] for p in pictures))
-        ready = _good(pictures, lambda pixels: finished(pixels, channels, depth))
+        ready = readable(pictures, lambda pixels: finished(pixels, channels, depth), plural="pictures")
         centre, spread = choose.scale(np.stack(list(ready)))
         self._chosen = _Chosen(size, colour, framing, depth, channels, first, centre, spread)
         return self
@@ -169,20 +170,6 @@ def _pixels(one: Any, size: tuple[int, int], first: bool) -> tuple[np.ndarray, t
     array = np.asarray(one)
     pixels = array_pixels(array, first=first)
     return pixels, (pixels.shape[1], pixels.shape[0], array.nbytes, str(array.dtype))
-
-
-def _good(raw: Sequence[_S], read: Callable[[_S], _T]) -> list[_T]:
-    """What can be read of `raw`. Raises DataError where nothing can, with the first reason."""
-    good: list[_T] = []
-    reason = ""
-    for one in raw:
-        try:
-            good.append(read(one))
-        except Rejected as rejected:
-            reason = reason or str(rejected)
-    if not good:
-        raise DataError(f"none of {len(raw):,} training pictures can be read; the first: {reason}")
-    return good
 
 
 def _look(one: Any, first: bool) -> tuple[int, int, str]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from layerwise.kinds.base import ONLY, Rival, Values
-from layerwise.randomness import Randomness
+from layerwise.kinds.features import Facts, Features
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
 __all__ = ["rivals"]
 
-Facts = Mapping[str, np.ndarray]
-
 MOST_PIXELS = 3_072  # numbers a picture; larger ones are averaged down
-PARTS = 60  # principal components that neighbours are sought among
 ANGLES = 8
 CELLS = 4
 
@@ -25,32 +20,18 @@ def rivals(spec: Spec, task: Task) -> tuple[Rival, ...]:
     """Majority, linear, nearest neighbours and boosting, cheapest first."""
     return (
         Rival("the most frequent answer", "majority"),
-        Rival("linear on pixels", "linear", linear_features, most=10_000),
-        Rival("nearest neighbours on pixels", "neighbours", neighbour_features, most=60_000),
-        Rival("boosting on gradients and colours", "boosting", boosting_features, most=10_000),
+        Rival("linear on pixels", "linear", pixels, most=10_000),
+        Rival("nearest neighbours on pixels", "neighbours", pixels, most=60_000),
+        Rival("boosting on gradients and colours", "boosting", gradients, most=10_000),
     )
 
 
-def linear_features(values: Values, facts: Facts, spec: Spec) -> Callable[[Values, Facts], np.ndarray]:
-    """Pixels in standard deviations from the training mean."""
+def pixels(values: Values, facts: Facts, spec: Spec) -> Features:
+    """Pixels in standard deviations from the training mean, averaged over blocks in large pictures."""
     return lambda values, facts: _pixels(values, spec)
 
 
-def neighbour_features(values: Values, facts: Facts, spec: Spec) -> Callable[[Values, Facts], np.ndarray]:
-    """The first principal components of the training pixels (Turk and Pentland 1991 for faces)."""
-    pixels = _pixels(values, spec)
-    draw = Randomness(0).at("image rivals").numpy("draw").permutation(len(pixels))[:5_000]
-    centre = pixels[draw].mean(axis=0)
-    centred = (pixels[draw] - centre).astype(np.float64)
-    if len(centred) < centred.shape[1]:
-        _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    else:
-        axes = np.linalg.eigh(centred.T @ centred)[1].T[::-1]
-    parts = axes[:PARTS].T.astype(np.float32)
-    return lambda values, facts: (_pixels(values, spec) - centre) @ parts
-
-
-def boosting_features(values: Values, facts: Facts, spec: Spec) -> Callable[[Values, Facts], np.ndarray]:
+def gradients(values: Values, facts: Facts, spec: Spec) -> Features:
     """In 4 x 4 cells: mean, spread, histogram of gradients (after Dalal and Triggs 2005)."""
     return lambda values, facts: _described(_scaled(values, spec))
 
@@ -92,5 +73,5 @@ def _described(x: np.ndarray) -> np.ndarray:
     strength = np.hypot(down, right)
     angle = ((np.arctan2(down, right) % np.pi) / np.pi * ANGLES).astype(int) % ANGLES
     by_angle = np.stack([np.where(angle == a, strength, 0) for a in range(ANGLES)], axis=1)
-    gradients = _averaged(by_angle, CELLS, CELLS)
-    return np.concatenate([p.reshape(len(x), -1) for p in (means, spreads, gradients)], axis=1)
+    turned = _averaged(by_angle, CELLS, CELLS)
+    return np.concatenate([p.reshape(len(x), -1) for p in (means, spreads, turned)], axis=1)
