@@ -100,6 +100,12 @@ class Model:
         """Raw outputs (N, outputs) of the network for read examples."""
         return outputs_of(self.net, collate(read.values, self.spec))
 
+    def result(self) -> dict[str, Any]:
+        """What `--json` prints: model, task, metrics, split, quarantined, rivals, levels, seconds."""
+        keys = ("metrics", "split", "quarantined", "rivals", "levels", "seconds")
+        told = {key: self.about[key] for key in keys if key in self.about}
+        return {"model": self.about.get("folder"), "task": self.task.name, **told, "verdict": self.about.get("verdict")}
+
     def save(self, folder: str | Path) -> Path:
         """Write the model folder, all of it or nothing. Returns its path. Raises MachineError."""
         folder = Path(folder)

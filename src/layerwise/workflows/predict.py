@@ -1,0 +1,127 @@
+"""Ask a model about raw data and hand the answers on as CSV or JSON."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from layerwise.errors import refused, shown
+from layerwise.model import Model, Predictions, load, write_aside
+from layerwise.workflows.narrate import Narrator
+
+__all__ = ["as_csv", "predict"]
+
+
+def predict(
+    model: str, data: Any, *, csv: str | None, as_json: bool, top: int, narrator: Narrator, echo: Callable[[str], None]
+) -> Predictions:
+    """Load a model, answer every example of `data` in order, and write the answers where they are wanted."""
+    product = load(model)
+    predictions = product.predict(data)
+    if predictions.left_out:
+        reasons = [f"{p.path}: {p.reason}" for p in predictions.left_out[:5]]
+        more = [f"and {len(predictions.left_out) - 5} more"] if len(predictions.left_out) > 5 else []
+        narrator.say("Left out", *reasons, *more)
+    if as_json:
+        echo(json.dumps(_json(product, predictions, top, model), ensure_ascii=True, allow_nan=False))
+    elif csv in (None, "-"):
+        echo(as_csv(product, predictions, top).rstrip("\n"))
+    if csv not in (None, "-"):
+        assert csv is not None
+        write_aside(_target(csv), as_csv(product, predictions, top).encode("utf-8", "backslashreplace"))
+        narrator.say("Done", f"{len(predictions.ids):,} answers in {csv}")
+    return predictions
+
+
+def _target(csv: str) -> Path:
+    path = Path(csv)
+    if path.is_dir():
+        raise refused(IsADirectoryError(21, "is a folder"), f"writing {shown(csv)}")
+    return path
+
+
+def as_csv(model: Model, predictions: Predictions, top: int) -> str:
+    """One row an example: `path,answer,confidence`, then the next likely answers.
+
+    Cells that a spreadsheet would take for a formula are prefixed with an apostrophe; numbers are not.
+    """
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    rows = _rows(model, predictions, top)
+    extra = max((len(r["top"]) for r in rows), default=0)
+    following = [f"{name}_{k}" for k in range(2, extra + 1) for name in ("answer", "confidence")]
+    writer.writerow(["path", "answer", "confidence", *following])
+    for row in rows:
+        others = [cell for one in row["top"][1:] for cell in (_cell(one["answer"]), _cell(one["confidence"]))]
+        writer.writerow([_cell(row["path"]), _cell(row["answer"]), _cell(row["confidence"]), *others])
+    return text.getvalue()
+
+
+def _rows(model: Model, predictions: Predictions, top: int) -> list[dict[str, Any]]:
+    classes: list[Any] = list(getattr(model.task, "classes", []))
+    rows = []
+    for i, path in enumerate(predictions.ids):
+        likely: list[dict[str, Any]] = []
+        if classes and model.task.name == "classify" and predictions.answer[i] is not None:
+            order = np.argsort(-predictions.decoded[i], kind="stable")[:top]
+            likely = [{"answer": classes[k], "confidence": _number(predictions.decoded[i][k])} for k in order]
+        rows.append(
+            {
+                "path": path,
+                "answer": predictions.answer[i],
+                "confidence": _number(predictions.confidence[i]),
+                "top": likely,
+            }
+        )
+    return rows
+
+
+def _json(model: Model, predictions: Predictions, top: int, folder: str) -> dict[str, Any]:
+    return {
+        "model": folder,
+        "task": model.task.name,
+        "predictions": [{**row, "path": _text(row["path"])} for row in _rows(model, predictions, top)],
+        "left_out": [{"path": _text(p.path), "reason": p.reason} for p in predictions.left_out],
+    }
+
+
+def _text(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return None if math.isnan(number) else round(number, 6)
+
+
+def _cell(value: Any) -> str:
+    """A value as CSV text that no spreadsheet executes."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float | np.number):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    if isinstance(value, list | tuple):
+        return _guarded(";".join(_cell(v) for v in value))
+    return _guarded(str(value))
+
+
+def _guarded(text: str) -> str:
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(text):
+        return "'" + text
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+

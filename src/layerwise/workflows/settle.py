@@ -1,0 +1,92 @@
+"""Every choice of a run: the kind's blueprint, then what a person changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.kinds import KINDS
+from layerwise.kinds.base import Kind
+from layerwise.nn import Pipeline, build
+from layerwise.recipe import Recipe
+from layerwise.spec import Spec
+from layerwise.tasks.base import Task
+from layerwise.workflows.prepare import Prepared
+
+__all__ = ["read_recipe", "reading_settings", "settle", "untrained"]
+
+
+def read_recipe(file: str | Path) -> Recipe:
+    """A recipe from a file. Raises UsageError that says what is wrong with it."""
+    try:
+        plain = json.loads(Path(file).read_bytes())
+    except OSError as error:
+        raise UsageError(f"no recipe {shown(file)} ({error.strerror}); layerwise recipe DATA prints one") from error
+    except ValueError as error:
+        raise UsageError(f"{shown(file)} is no JSON ({error}); layerwise recipe DATA prints a recipe") from error
+    return Recipe.from_json(plain)
+
+
+def reading_settings(recipe: Recipe | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The reader's settings that a recipe or a person fixed, before anything is read."""
+    fixed = dict(recipe.reading) if recipe else {}
+    for name, value in settings.items():
+        head, _, rest = name.partition(".")
+        if head == "reading":
+            fixed[rest] = _plain(value)
+    return fixed
+
+
+def settle(
+    prepared: Prepared, *, given: Recipe | None, like: str | None, settings: Mapping[str, Any], budget: float | None, seed: int
+) -> Recipe:
+    """The recipe of this run. Raises UsageError for a name that is no line of it."""
+    chosen, why = prepared.reader.choices()
+    if given is not None:
+        recipe = replace(given, kind=prepared.kind.name, task=prepared.task.name, reading=chosen)
+    else:
+        make = _like(prepared.kind, like) if like else prepared.kind.blueprint
+        plan = make(prepared.spec, prepared.task, len(prepared.train))
+        reasons = {**{f"reading.{k}": v for k, v in why.items()}, **plan.why}
+        training = replace(plan.training, seed=seed)
+        recipe = Recipe(prepared.kind.name, prepared.task.name, chosen, plan.network, training, reasons)
+    for name, value in settings.items():
+        if not name.startswith("reading."):
+            recipe = recipe.but(name, value)
+    if budget is not None:
+        recipe = recipe.but("training.seconds", float(budget), "--budget")
+    return recipe
+
+
+def _like(kind: Kind, name: str) -> Any:
+    if name in kind.likes:
+        return kind.likes[name]
+    every = sorted({like for k in KINDS for like in k.likes})
+    suits = [k.plural for k in KINDS if name in k.likes]
+    if suits:
+        raise UsageError(f"--like {name} is for {listed(suits)}, these are {kind.plural}; for them: {listed(kind.likes)}")
+    raise UsageError(f"no recipe {shown(name)}{suggest(name, every)} Named recipes: {listed(every, 12)}")
+
+
+def untrained(recipe: Recipe, spec: Spec, task: Task) -> Pipeline:
+    """The recipe's network with first weights drawn from its seed alone."""
+    import torch
+
+    from layerwise.randomness import Randomness
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(Randomness(recipe.training.seed).number("weights") & ((1 << 63) - 1))
+        return build(recipe.network, spec, task.outputs)
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
