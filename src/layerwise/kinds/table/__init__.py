@@ -1,0 +1,7 @@
+"""Tables: numbers, categories, dates, and columns of other kinds, whose readers and branches are handed in."""
+
+from __future__ import annotations
+
+from layerwise.kinds.table.kind import make
+
+__all__ = ["make"]

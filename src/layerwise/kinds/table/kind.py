@@ -1,0 +1,75 @@
+"""The table as a kind of data, made with the kinds whose columns it may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from layerwise.data.source import Column
+from layerwise.findings import Rows
+from layerwise.kinds.base import Kind
+from layerwise.kinds.table.blueprint import LIKES, blueprint
+from layerwise.kinds.table.filters import filters
+from layerwise.kinds.table.reader import CATEGORIES, NUMBERS, TableReader
+from layerwise.kinds.table.rivals import rivals
+from layerwise.spec import Spec
+
+__all__ = ["make"]
+
+
+def make(members: tuple[Kind, ...]) -> Kind:
+    """The kind `table`; `members` are the kinds that read its columns of pictures, sounds and texts."""
+    reader = type("TableReader", (TableReader,), {"members": members})
+    return Kind(
+        name="table",
+        plural="tables",
+        claims=claims,
+        reader=reader,
+        blueprint=partial(blueprint, members=members),
+        likes={name: partial(like, members=members) for name, like in LIKES.items()},
+        branch=None,
+        alter=lambda spec, settings: None,
+        rivals=partial(rivals, members=members),
+        show=show,
+        filters=partial(filters, members=members),
+    )
+
+
+def claims(columns: Mapping[str, Column]) -> str | None:
+    """The reason why these columns are a table: cells, numbers in an array (N, F), or columns of several kinds."""
+    if any(c.holds == "cells" for c in columns.values()):
+        return f"a table of {len(columns)} columns" if len(columns) > 1 else "a column of a table"
+    flat = [c for c in columns.values() if isinstance(c.values, np.ndarray) and c.values.ndim <= 2]
+    if flat:
+        width = sum(int(np.prod(c.values.shape[1:])) for c in flat)
+        return f"an array of {width:,} numbers an example"
+    return "columns of several kinds" if len(columns) > 1 else None
+
+
+def show(values: Mapping[str, np.ndarray], spec: Spec) -> Rows:
+    """One row of the table as the network is given it: column and value."""
+    rows: list[tuple[str, str | float | None]] = []
+    for field, own in spec.columns.items():
+        value = values[field]
+        if field == NUMBERS:
+            known = np.isfinite(value)
+            rows += [
+                (n, _plain(v) if k else "missing") for n, v, k in zip(own.names, value, known, strict=True)
+            ]
+        elif field == CATEGORIES:
+            rows += [
+                (n, own.tokens[k][int(v)]) for k, (n, v) in enumerate(zip(own.names, value, strict=True))
+            ]
+        elif own.tokens:
+            words = [own.tokens[0][int(t)] for t in value[:60]]
+            rows.append((field, " ".join(words)))
+        else:
+            rows.append((field, " x ".join(str(s) for s in np.shape(value)) if np.any(value) else "missing"))
+    return Rows(("column", "value"), rows, "One row of the table, column by column.")
+
+
+def _plain(number: np.floating) -> float:
+    """The shortest decimal that float32 cannot tell from `number`."""
+    return float(str(np.float32(number)))

@@ -1,0 +1,375 @@
+"""Tables to numbers: numbers and dates, categories, and columns that another kind's reader reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from layerwise.data.source import Column
+from layerwise.errors import DataError, UsageError, listed, shown, suggest
+from layerwise.kinds.base import ONLY, Kind, Read, Reader, Values
+from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, series_of
+from layerwise.kinds.table.guess import MANY, guess
+from layerwise.spec import Spec
+
+__all__ = ["CATEGORIES", "NUMBERS", "TableReader"]
+
+NUMBERS, CATEGORIES = "numbers", "categories"
+"""The fields of all numbers (N, F) float32 and of all categories (N, K) int32."""
+
+OTHER, MISSING = "(rare or new)", "(missing)"
+LOOKED_AT = 200_000  # training rows that quantiles are taken from
+WIDEST = 4096  # bins over all number columns
+NUMERIC: Mapping[str, type[Number] | type[Date] | type[Matrix]] = {
+    "number": Number,
+    "date": Date,
+    "numbers": Matrix,
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A column that another kind's reader reads into a field of its own."""
+
+    name: str
+    kind: str
+    field: str
+    reader: Reader
+    gaps: bool  # whether training rows lacked it, so that a number says where it is missing
+
+    def read(
+        self, values: Sequence[Any]
+    ) -> tuple[np.ndarray | list[np.ndarray], np.ndarray, Mapping[int, str]]:
+        """The field with zeros, or nothing at all, for empty cells; which cells are empty; what cannot be read."""
+        absent = _absent(values)
+        places = np.flatnonzero(~absent)
+        read = self.reader.read({self.name: _some(values, places)})
+        good = places[read.kept]
+        rejected = {int(places[i]): f"{self.name}: {why}" for i, why in read.rejected.items()}
+        spec = self.reader.spec
+        if spec.padded:
+            ragged = [np.zeros((0, *spec.shape[1:]), spec.dtype) for _ in range(len(values))]
+            for i, value in zip(good, read.values[ONLY], strict=True):
+                ragged[i] = value
+            return ragged, absent, rejected
+        stacked = np.zeros((len(values), *spec.shape), spec.dtype)
+        if len(good):
+            stacked[good] = read.values[ONLY]
+        return stacked, absent, rejected
+
+
+class TableReader(Reader):
+    """Columns of a table to `numbers` (N, F), `categories` (N, K) and a field for each text, picture or sound.
+
+    Settings: `columns` says by name what a column is read as (number, date, category, left out, or the name
+    of a kind); `bins`, `rare` and `most` shape the encoding; `inner` holds the settings of other kinds'
+    readers by column.
+    """
+
+    members: ClassVar[tuple[Kind, ...]] = ()
+
+    def __init__(
+        self,
+        *,
+        columns: Mapping[str, str] | None = None,
+        bins: int | None = None,
+        rare: int | None = None,
+        most: int | None = None,
+        inner: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.columns = dict(columns or {})
+        self.bins, self.rare, self.most = bins, rare, most
+        self.inner = {name: dict(settings) for name, settings in (inner or {}).items()}
+        self.why: dict[str, str] = {}
+        self.numeric: tuple[Numeric, ...] = ()
+        self.categories: tuple[Category, ...] = ()
+        self.others: tuple[Member, ...] = ()
+        self._spec = Spec()
+
+    def fit(self, columns: Mapping[str, Column], rows: np.ndarray) -> Self:
+        """Choose what each column is, its bins and tokens, from these rows.
+
+        Raises DataError where no column is left to learn from, UsageError for a setting that does not fit.
+        """
+        self._check(columns)
+        few = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.int64)]
+        self.bins = self.bins or int(np.clip(len(rows) // 25, 4, 48))
+        self.rare = self.rare or int(np.clip(len(rows) // 500, 2, 10))
+        self.most = self.most or int(np.clip(len(rows) // 20, 8, 1000))
+        reasons = self._assign(columns, few)
+        numeric: list[Numeric] = []
+        categories: list[Category] = []
+        others: list[Member] = []
+        for name, what in self.columns.items():
+            column = columns.get(name)
+            if column is None or what == "left out":
+                continue
+            if what == "category":
+                series = series_of(column.take(rows))
+                category = Category.fit(name, series, rare=self.rare, most=self.most)
+                categories.append(category)
+                self._pooled(category, series.n_unique(), reasons)
+            elif what in NUMERIC:
+                numeric.append(_fit_numeric(column, few, what))
+            else:
+                others.append(self._fit_member(column, rows, what, {o.field for o in others}))
+        self.numeric = tuple(n for n in numeric if n.names)
+        self.categories = tuple(c for c in categories if c.tokens)
+        self.others = tuple(others)
+        self._spec = self._look(columns, few)
+        self._explain(reasons, len(rows))
+        return self
+
+    @property
+    def spec(self) -> Spec:
+        """A Spec of `columns`: numbers with quantile edges, categories with sizes, the other kinds' own."""
+        return self._spec
+
+    def read(self, chunk: Mapping[str, Sequence[Any]]) -> Read:
+        """Read some rows. A row is rejected only where another kind's reader rejects its file."""
+        used = [p.name for p in (*self.numeric, *self.categories, *self.others)]
+        for name in used:
+            if name not in chunk:
+                raise DataError(
+                    f"no column {shown(name)}{suggest(name, chunk)}: the network was trained on {listed(used)}; "
+                    "give a table with the same columns"
+                )
+        n = len(chunk[used[0]])
+        fields: dict[str, np.ndarray | list[np.ndarray]] = {}
+        blocks = [part.read(chunk[part.name]) for part in self.numeric]
+        rejected: dict[int, str] = {}
+        for other in self.others:
+            fields[other.field], absent, bad = other.read(chunk[other.name])
+            rejected |= bad
+            if other.gaps:
+                blocks.append(absent.astype(np.float32)[:, None])
+        if blocks:
+            fields[NUMBERS] = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+        if self.categories:
+            fields[CATEGORIES] = np.stack([c.read(chunk[c.name]) for c in self.categories], axis=1)
+        kept = np.array([i for i in range(n) if i not in rejected], np.int64) if rejected else np.arange(n)
+        return Read({name: _kept(fields[name], kept, n) for name in self._spec.columns}, kept, rejected)
+
+    def choices(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """`columns`, `bins`, `rare`, `most` as chosen, and the other kinds' choices by column under `inner`."""
+        chosen: dict[str, Any] = {
+            "columns": dict(self.columns),
+            "bins": self.bins,
+            "rare": self.rare,
+            "most": self.most,
+        }
+        why = dict(self.why)
+        if self.others:
+            inner = {o.name: o.reader.choices() for o in self.others}
+            chosen["inner"] = {name: settings for name, (settings, _) in inner.items()}
+            why["inner"] = "; ".join(
+                f"{shown(name)[1:-1]}: {key}: {reason}"
+                for name, (_, whys) in inner.items()
+                for key, reason in whys.items()
+            )
+        return chosen, why
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """All that reading needs; the arrays of other kinds' readers as FIELD/NAME."""
+        arrays: dict[str, np.ndarray] = {}
+        others = []
+        for o in self.others:
+            plain, own = o.reader.state()
+            others.append({"name": o.name, "kind": o.kind, "field": o.field, "gaps": o.gaps, "reader": plain})
+            arrays |= {f"{o.field}/{name}": array for name, array in own.items()}
+        plain = {
+            "columns": self.columns, "bins": self.bins, "rare": self.rare, "most": self.most, "inner": self.inner,
+            "why": self.why, "numeric": [asdict(p) for p in self.numeric],
+            "categories": [asdict(c) for c in self.categories], "others": others, "spec": self._spec.to_json(),
+        }  # fmt: skip
+        return plain, arrays
+
+    @classmethod
+    def restore(cls, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """The reader that `state` described."""
+        reader = cls(**{name: plain[name] for name in ("columns", "bins", "rare", "most", "inner")})
+        kinds = {member.name: member for member in cls.members}
+        reader.why = dict(plain["why"])
+        reader.numeric = tuple(NUMERIC[p["what"]](**_tuples(p)) for p in plain["numeric"])
+        reader.categories = tuple(Category(**_tuples(p)) for p in plain["categories"])
+        reader.others = tuple(
+            Member(
+                name=o["name"], kind=o["kind"], field=o["field"], gaps=o["gaps"],
+                reader=kinds[o["kind"]].reader.restore(o["reader"], _under(arrays, o["field"])),
+            )
+            for o in plain["others"]
+        )  # fmt: skip
+        reader._spec = Spec.from_json(plain["spec"])
+        return reader
+
+    def _check(self, columns: Mapping[str, Column]) -> None:
+        known = ["number", "numbers", "date", "category", "left out", *(m.name for m in self.members)]
+        for name, what in self.columns.items():
+            if what not in known:
+                raise UsageError(
+                    f"reading.columns: {shown(name)} cannot be read as {shown(what)}{suggest(what, known)}: "
+                    f"expected one of {listed(known, 9)}"
+                )
+            if name not in columns:
+                raise UsageError(
+                    f"reading.columns: no column {shown(name)}{suggest(name, columns)} Its columns: {listed(columns)}"
+                )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a class that was made with members cannot be found by its name, and reading needs none of them
+        return _revived, (self.__dict__,)
+
+    def _assign(self, columns: Mapping[str, Column], rows: np.ndarray) -> dict[str, str]:
+        """Fill `self.columns`; the reasons for what is worth saying, by column."""
+        reasons: dict[str, str] = {}
+        chosen: dict[str, str] = {}
+        for name, column in columns.items():
+            if name in self.columns:
+                chosen[name], reasons[name] = self.columns[name], "set by you"
+                continue
+            chosen[name], reason = guess(column, rows, self.members)
+            if reason:
+                reasons[name] = reason
+        self.columns = chosen
+        return reasons
+
+    def _fit_member(self, column: Column, rows: np.ndarray, what: str, taken: set[str]) -> Member:
+        kind = next(m for m in self.members if m.name == what)
+        absent = _absent(column.take(rows))
+        present = rows[~absent]
+        if len(present) == 0:
+            raise DataError(
+                f"column {shown(column.name)} is empty in every training row; leave it out with --input"
+            )
+        reader = kind.reader(**self.inner.get(column.name, {})).fit({column.name: column}, present)
+        field = f"{what}_{re.sub(r'[^0-9A-Za-z]+', '_', column.name).strip('_') or 'column'}"
+        while field in taken:
+            field += "_"
+        return Member(column.name, what, field, reader, bool(absent.any()))
+
+    def _pooled(self, category: Category, distinct: int, reasons: dict[str, str]) -> None:
+        left = distinct - len(category.tokens)
+        if left >= MANY:
+            beyond = f" or beyond the commonest {self.most:,}" if len(category.tokens) == self.most else ""
+            reasons[category.name] = (
+                f"{left:,} of {distinct:,} values share one token: fewer than {self.rare} rows each{beyond}"
+            )
+
+    def _look(self, columns: Mapping[str, Column], rows: np.ndarray) -> Spec:
+        fields: dict[str, Spec] = {}
+        names = [name for part in self.numeric for name in part.names]
+        blocks = [part.read(columns[part.name].take(rows)) for part in self.numeric]
+        for other in self.others:
+            if other.gaps:
+                names.append(f"{other.name} is missing")
+                blocks.append(_absent(columns[other.name].take(rows)).astype(np.float32)[:, None])
+        if blocks:
+            numbers = np.concatenate(blocks, axis=1)
+            fields[NUMBERS] = _numbers_spec(numbers, names, max(1, min(self.bins or 1, WIDEST // len(names))))
+        if self.categories:
+            sizes = tuple(len(c.tokens) + 1 for c in self.categories)
+            tokens = tuple((OTHER, *(MISSING if t is None else t for t in c.tokens)) for c in self.categories)
+            names_ = tuple(c.name for c in self.categories)
+            fields[CATEGORIES] = Spec(
+                ("category",), (len(sizes),), "int32", sizes=sizes, tokens=tokens, names=names_
+            )
+        fields |= {other.field: other.reader.spec for other in self.others}
+        if not fields:
+            raise DataError(
+                f"no column to learn from among {listed(columns)}: "
+                f"{'; '.join(f'{shown(n)[1:-1]} {w}' for n, w in list(self.columns.items())[:3])}. "
+                "Name the ones to use with --input, or say what they are with --set reading.columns"
+            )
+        return Spec(columns=fields)
+
+    def _explain(self, reasons: Mapping[str, str], n: int) -> None:
+        notes = [
+            f"{shown(name)[1:-1]} as {self.columns[name]}: {why}"
+            for name, why in reasons.items()
+            if name in self.columns
+        ]
+        if notes:
+            self.why["columns"] = "; ".join(notes)
+        self.why["bins"] = f"quantiles of {n:,} training rows, at least 25 in a bin"
+        self.why["rare"] = f"fewer of {n:,} training rows teach a category nothing of its own"
+        self.why["most"] = (
+            f"the commonest categories of a column, at least 20 of {n:,} training rows for each"
+        )
+
+
+def _revived(state: dict[str, Any]) -> TableReader:
+    reader = TableReader()
+    reader.__dict__.update(state)
+    return reader
+
+
+def _fit_numeric(column: Column, rows: np.ndarray, what: str) -> Numeric:
+    values = column.take(rows)
+    if what == "number":
+        return Number.fit(column.name, series_of(values))
+    if what == "date":
+        return Date.fit(column.name, series_of(values))
+    array = np.asarray(values).reshape(len(rows), -1).astype(np.float64)
+    varies = [i for i, a in enumerate(array.T) if np.isfinite(a).any() and len(np.unique(a)) > 1]
+    return Matrix(column.name, tuple(varies), array.shape[1])
+
+
+def _numbers_spec(numbers: np.ndarray, names: Sequence[str], bins: int) -> Spec:
+    edges, centre, spread = [], [], []
+    for feature in numbers.T:
+        known = feature[np.isfinite(feature)]
+        edges.append(_edges(known, bins))
+        wide = known.astype(np.float64)
+        centre.append(float(wide.mean()) if len(wide) else 0.0)
+        spread.append((float(wide.std()) if len(wide) else 0.0) or 1.0)
+    return Spec(
+        ("feature",),
+        (len(names),),
+        names=tuple(names),
+        centre=tuple(centre),
+        spread=tuple(spread),
+        edges=tuple(edges),
+    )
+
+
+def _edges(known: np.ndarray, bins: int) -> tuple[float, ...]:
+    """Rising edges of at most `bins` bins: the values themselves where few, else their quantiles."""
+    distinct = np.unique(known)
+    if len(distinct) < 2:
+        middle = float(distinct[0]) if len(distinct) else 0.0
+        return middle - max(1.0, abs(middle)), middle + max(1.0, abs(middle))
+    if len(distinct) > bins + 1:
+        distinct = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="nearest"))
+    return tuple(float(e) for e in distinct)
+
+
+def _absent(values: Sequence[Any]) -> np.ndarray:
+    """(N,) True where a cell is empty."""
+    if isinstance(values, pl.Series):
+        return values.is_null().to_numpy()
+    if isinstance(values, np.ndarray):
+        return np.zeros(len(values), bool)
+    return np.array([v is None for v in values], bool)
+
+
+def _some(values: Sequence[Any], places: np.ndarray) -> Sequence[Any]:
+    return [values[int(i)] for i in places] if isinstance(values, list | tuple) else values[places]  # type: ignore[call-overload, no-any-return]
+
+
+def _kept(field: np.ndarray | list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray | list[np.ndarray]:
+    if len(kept) == n:
+        return field
+    return [field[int(i)] for i in kept] if isinstance(field, list) else field[kept]
+
+
+def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+
+
+def _under(arrays: Mapping[str, np.ndarray], field: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(f"{field}/"): a for name, a in arrays.items() if name.startswith(f"{field}/")}
