@@ -1,0 +1,77 @@
+"""Data sets that benchmarks build from the public ones: tables with pictures and texts, tags, one against the rest."""
+
+from __future__ import annotations
+
+import csv
+import io
+import lzma
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+DATA = Path(os.environ.get("LAYERWISE_DATA", "data"))
+
+
+def right_whales(folder: Path) -> Path:
+    """The whale clips as a table of paths: right whales against the rest, with their recordings."""
+    with zipfile.ZipFile(DATA / "whale_watkins.zip") as archive:
+        archive.extractall(folder)
+        table = next(name for name in archive.namelist() if name.endswith("whales.csv"))
+    rows = list(csv.DictReader(io.StringIO((folder / table).read_text())))
+    path = (folder / table).parent / "right_whales.csv"
+    with open(path, "w", newline="") as f:
+        writer = csv.writer(f)
+        writer.writerow(["file", "whale", "recording"])
+        for row in rows:
+            writer.writerow([row["file"], "right" if "right" in row["species"].lower() else "other", row["recording"]])
+    return path
+
+
+def digit_tags(folder: Path, n: int = 6000, seed: int = 0) -> Path:
+    """Pictures of up to three digits side by side in random places; the tags are the digits that are there."""
+    digits, labels = load_digits(return_X_y=True)
+    rng = np.random.default_rng(seed)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i in range(n):
+        canvas = np.zeros((8, 32), np.uint8)
+        chosen = rng.integers(0, len(digits), rng.integers(1, 4))
+        for place, which in enumerate(chosen):
+            left = place * 11 + int(rng.integers(0, 3))
+            width = min(8, 32 - left)
+            canvas[:, left : left + width] = (digits[which].reshape(8, 8) * 15.9).astype(np.uint8)[:, :width]
+        Image.fromarray(canvas).save(folder / "pictures" / f"{i:05d}.png")
+        rows.append((f"pictures/{i:05d}.png", ";".join(sorted({str(labels[w]) for w in chosen}))))
+    path = folder / "tags.csv"
+    with open(path, "w", newline="") as f:
+        csv.writer(f).writerows([("picture", "tags"), *rows])
+    return path
+
+
+def mixed_table(folder: Path, n: int = 3000, seed: int = 0) -> Path:
+    """Rows of a picture of a digit, a text message and two numbers; the answer needs each a little."""
+    digits, labels = load_digits(return_X_y=True)
+    text = lzma.decompress((DATA / "sms_spam.tsv.xz").read_bytes()).decode().split("\n")[1:]
+    messages = [line.split("\t", 1) for line in text if "\t" in line]
+    spam = [m[1] for m in messages if m[0] == "spam"]
+    ham = [m[1] for m in messages if m[0] == "ham"]
+    rng = np.random.default_rng(seed)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for i in range(n):
+        which = int(rng.integers(len(digits)))
+        is_spam = bool(rng.integers(2))
+        message = str(rng.choice(spam if is_spam else ham))
+        amount, age = float(rng.normal()), float(rng.normal())
+        score = 1.5 * (labels[which] >= 5) + 1.5 * is_spam + 0.7 * amount + 0.3 * float(rng.normal())
+        picture = Image.fromarray((digits[which].reshape(8, 8) * 15.9).astype(np.uint8)).resize((16, 16))
+        picture.save(folder / "pictures" / f"{i:05d}.png")
+        rows.append((f"pictures/{i:05d}.png", message, f"{amount:.3f}", f"{age:.3f}", "yes" if score > 1.5 else "no"))
+    path = folder / "mixed.csv"
+    with open(path, "w", newline="") as f:
+        csv.writer(f).writerows([("picture", "message", "amount", "age", "answer"), *rows])
+    return path
