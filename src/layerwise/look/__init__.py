@@ -1,1 +1,29 @@
+"""A trained net and held-out data -> findings. The page and `--json` are drawn from them."""
 
+from layerwise.look.cost import cost, peak_memory
+from layerwise.look.data import OtherSplit, Parts, data
+from layerwise.look.doubts import doubts
+from layerwise.look.examples import Examples
+from layerwise.look.levels import levels
+from layerwise.look.quality import quality
+from layerwise.look.rivals import Comparison, compare, rivals, verdict
+from layerwise.look.training import training
+from layerwise.look.use import use
+
+__all__ = [
+    "Comparison",
+    "Examples",
+    "OtherSplit",
+    "Parts",
+    "compare",
+    "cost",
+    "data",
+    "doubts",
+    "levels",
+    "peak_memory",
+    "quality",
+    "rivals",
+    "training",
+    "use",
+    "verdict",
+]
