@@ -1,28 +1,49 @@
 """Networks as pipelines of stages, every level of which can be read."""
 
 from layerwise.nn.build import STAGES, build
-from layerwise.nn.convolution import Convolution, Residual
+from layerwise.nn.columns import Columns
+from layerwise.nn.convolution import Convolution
 from layerwise.nn.dense import Dense, Flatten, Maxout
+from layerwise.nn.describe import Level, describe
+from layerwise.nn.embedding import Categories, Embedding, NgramBag
 from layerwise.nn.heads import Head
 from layerwise.nn.initialise import constrain
-from layerwise.nn.pipeline import Pipeline
+from layerwise.nn.numbers import PiecewiseLinear
+from layerwise.nn.pipeline import Composite, Pipeline
 from layerwise.nn.pooling import GlobalPool, Pool
+from layerwise.nn.recurrence import Recurrent
+from layerwise.nn.residual import Residual
 from layerwise.nn.scale import Scale
-from layerwise.nn.stage import Stage
+from layerwise.nn.series import Decomposition, ReversibleNorm
+from layerwise.nn.spectrum import LogMel
+from layerwise.nn.stage import Reach, Stage
 
 __all__ = [
     "STAGES",
+    "Categories",
+    "Columns",
+    "Composite",
     "Convolution",
+    "Decomposition",
     "Dense",
+    "Embedding",
     "Flatten",
     "GlobalPool",
     "Head",
+    "Level",
+    "LogMel",
     "Maxout",
+    "NgramBag",
+    "PiecewiseLinear",
     "Pipeline",
     "Pool",
+    "Reach",
+    "Recurrent",
     "Residual",
+    "ReversibleNorm",
     "Scale",
     "Stage",
     "build",
     "constrain",
+    "describe",
 ]

@@ -8,13 +8,19 @@ from typing import Any
 import torch
 
 from layerwise.errors import UsageError, listed, shown, suggest
-from layerwise.nn.convolution import Convolution, Residual
+from layerwise.nn.columns import Columns
+from layerwise.nn.convolution import Convolution
 from layerwise.nn.dense import Dense, Flatten, Maxout
+from layerwise.nn.embedding import Categories, Embedding, NgramBag
 from layerwise.nn.heads import Head
-from layerwise.nn.options import takes
+from layerwise.nn.numbers import PiecewiseLinear
 from layerwise.nn.pipeline import Composite, Pipeline
 from layerwise.nn.pooling import GlobalPool, Pool
+from layerwise.nn.recurrence import Recurrent
+from layerwise.nn.residual import Residual
 from layerwise.nn.scale import Scale
+from layerwise.nn.series import Decomposition, ReversibleNorm
+from layerwise.nn.spectrum import LogMel
 from layerwise.nn.stage import Stage
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice
@@ -31,6 +37,15 @@ STAGES: tuple[type[Stage], ...] = (
     Residual,
     Pool,
     GlobalPool,
+    Recurrent,
+    Embedding,
+    NgramBag,
+    LogMel,
+    PiecewiseLinear,
+    Categories,
+    Columns,
+    Decomposition,
+    ReversibleNorm,
     Head,
 )  # fmt: skip
 """Every stage that a recipe may name."""
@@ -58,8 +73,8 @@ def build(
     taken = sum(t.numel() * t.element_size() for t in (*planned.parameters(), *planned.buffers()))
     if taken > MOST_BYTES:
         raise UsageError(
-            f"this network has {taken / 1e9:,.1f} GB of parameters, more than the {MOST_BYTES / 1e9:.1f} GB allowed:"
-            " make its widths smaller, or pool before its dense stages"
+            f"this network has {taken / 1e9:,.1f} GB of parameters, more than the {MOST_BYTES / 1e9:.1f} GB"
+            " allowed: make its widths smaller, or pool before its dense stages"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.number("weights") >> 1)
@@ -73,7 +88,7 @@ def _plain(choice: StageChoice) -> dict[str, Any]:
 def _stacked(network: Sequence[Mapping[str, Any]], spec: Spec, outputs: int | None) -> tuple[Pipeline, Spec]:
     """The stages in order and what comes out of them; `outputs` None asks for no head."""
     plain = [_read(one) for one in network]
-    if outputs is not None and not (plain and takes(_named(plain[-1][1]), "outputs")):
+    if outputs is not None and not (plain and _named(plain[-1][1]).answers):
         plain.append(("answer", "Head", {}))
     stages: dict[str, Stage] = {}
     for place, (name, kind, options) in enumerate(plain):

@@ -11,9 +11,9 @@ from torch import Tensor
 from layerwise.errors import UsageError
 from layerwise.nn.activations import Activation, activate
 from layerwise.nn.initialise import Init, Linear
-from layerwise.nn.norms import Norm, norm_of
+from layerwise.nn.norms import Norm, norm_of, normed
 from layerwise.nn.options import Between, Channels, Count, Share
-from layerwise.nn.stage import SEQUENCE, Reach, Stage, said, steps, vector
+from layerwise.nn.stage import SEQUENCE, Reach, Stage, said, spatial, steps, vector
 from layerwise.spec import Spec
 from layerwise.values import Padded
 
@@ -50,9 +50,7 @@ class _Flat(Stage):
     def __init__(self, spec: Spec, width: int) -> None:
         super().__init__()
         self.inputs, self.width = inputs_of(self, spec), width
-        self.sees = (
-            {} if spec.padded else {axis: None for axis in spec.axes if axis not in ("channel", "feature")}
-        )
+        self.sees = {} if spec.padded else dict.fromkeys(spatial(spec))
 
     def spec(self, spec: Spec) -> Spec:
         if not spec.padded:
@@ -60,7 +58,7 @@ class _Flat(Stage):
         return Spec(SEQUENCE, (None, self.width), rate_hz=spec.rate_hz, longest=spec.longest)
 
     def field(self) -> dict[str, Reach | None]:
-        return dict(self.sees)
+        return dict.fromkeys(self.sees)
 
     @abstractmethod
     def units(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -100,8 +98,10 @@ class Dense(_Flat):
 
     def units(self, x: Tensor, mask: Tensor | None) -> Tensor:
         y = self.linear(x)
-        if self.norm is not None:
-            y = self.norm(y) if mask is None else self.norm(y.transpose(1, 2), mask[:, None]).transpose(1, 2)
+        if mask is None:
+            y = normed(y, self.norm, None)
+        else:
+            y = normed(y.transpose(1, 2), self.norm, mask[:, None]).transpose(1, 2)
         y = activate(y, self.activation)
         if self.dropout:
             y = F.dropout(y, self.dropout, self.training)
@@ -134,7 +134,7 @@ class Maxout(_Flat):
         self.linear = Linear(self.inputs, width * pieces, init="lecun", max_norm=max_norm)
         self.pieces, self.dropout = pieces, dropout
 
-    def units(self, x: Tensor, mask: Tensor | None) -> Tensor:  # noqa: ARG002
+    def units(self, x: Tensor, _mask: Tensor | None) -> Tensor:
         y = self.linear(x).unflatten(-1, (self.width, self.pieces)).amax(-1)
         return F.dropout(y, self.dropout, self.training) if self.dropout else y
 
@@ -155,12 +155,15 @@ class Flatten(Stage):
         super().__init__()
         if spec.padded:
             raise UsageError("Flatten takes examples of one shape, got unequal lengths: use GlobalPool")
-        self.width = inputs_of(self, spec)
+        self.width, self.sees = inputs_of(self, spec), spatial(spec)
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(1)
 
-    def spec(self, spec: Spec) -> Spec:
+    def field(self) -> dict[str, Reach | None]:
+        return dict.fromkeys(self.sees)
+
+    def spec(self, _spec: Spec) -> Spec:
         return vector(self.width)
 
     def words(self) -> str:

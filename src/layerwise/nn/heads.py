@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from layerwise.errors import UsageError
 from layerwise.nn.dense import flat, inputs_of
 from layerwise.nn.options import Channels
-from layerwise.nn.stage import Reach, Stage, vector
+from layerwise.nn.stage import Reach, Stage, spatial, vector
 from layerwise.spec import Spec
 
 __all__ = ["Head"]
@@ -19,12 +19,14 @@ class Head(Stage):
     **Shape** (N, ...) of fixed shape to (N, outputs).
     """
 
+    answers = True
+
     def __init__(self, spec: Spec, *, outputs: Channels) -> None:
         super().__init__()
         if spec.padded:
             raise UsageError(f"the head takes examples of one shape, got {spec}: put GlobalPool before it")
         self.inputs, self.outputs = inputs_of(self, spec), outputs
-        self.sees = {axis: None for axis in spec.axes if axis not in ("channel", "feature")}
+        self.sees = spatial(spec)
         self.linear = nn.Linear(self.inputs, outputs)
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
@@ -37,7 +39,7 @@ class Head(Stage):
         return vector(self.outputs)
 
     def field(self) -> dict[str, Reach | None]:
-        return dict(self.sees)
+        return dict.fromkeys(self.sees)
 
     def cost(self, spec: Spec) -> int:  # noqa: ARG002
         return self.inputs * self.outputs

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["BatchNorm", "LayerNorm", "Norm", "ResponseNorm", "norm_of"]
+__all__ = ["BatchNorm", "LayerNorm", "Norm", "ResponseNorm", "norm_of", "normed"]
 
 Norm: TypeAlias = Literal["batch", "layer"]
 
@@ -71,7 +71,7 @@ class LayerNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         last = x.movedim(1, -1)
         return F.layer_norm(last, self.weight.shape, self.weight, self.bias, self.eps).movedim(-1, 1)
 
@@ -82,7 +82,7 @@ class ResponseNorm(nn.Module):
     **Shape** (N, C, ...) to the same: each value over (2 + 1e-4 * sum of squares of 5 neighbours) ** 0.75.
     """
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         # torch takes the mean over the 5 neighbours where the paper takes the sum
         return F.local_response_norm(x, 5, alpha=5e-4, beta=0.75, k=2.0)
 
@@ -98,3 +98,11 @@ def norm_of(name: str | None, channels: int) -> nn.Module | None:
         if name == "batch"
         else LayerNorm(channels)
     )
+
+
+def normed(x: Tensor, norm: nn.Module | None, mask: Tensor | None) -> Tensor:
+    """`x` (N, C, ...) through the norm, if any, counting only where `mask` (N, 1, ...) is True, if given."""
+    if norm is None:
+        return x
+    y: Tensor = norm(x, mask) if isinstance(norm, BatchNorm) else norm(x)
+    return y

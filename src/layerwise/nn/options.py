@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from layerwise.errors import UsageError, listed, shown, suggest
 
-__all__ = ["Between", "Channels", "Count", "Share", "Window", "checked", "takes"]
+__all__ = ["Between", "Channels", "Count", "Share", "Window", "checked"]
 
 
 class Between(NamedTuple):
@@ -47,11 +47,6 @@ def checked(stage: type, options: Mapping[str, Any]) -> None:
     for name, (hint, required) in known.items():
         if required and name not in options:
             raise UsageError(f"{stage.__name__} needs the option {name}: {_words(hint)}")
-
-
-def takes(stage: type, name: str) -> bool:
-    """Whether the stage has an option of that name."""
-    return name in _options(stage)
 
 
 @lru_cache(maxsize=128)

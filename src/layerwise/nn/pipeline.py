@@ -6,14 +6,15 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from layerwise.errors import UsageError, listed, shown, suggest
-from layerwise.nn.stage import Stage
+from layerwise.nn.stage import IMAGE, SEQUENCE, VECTOR, Stage, steps
 from layerwise.spec import Spec
 from layerwise.values import Padded, Value
 
-__all__ = ["Builder", "Composite", "Pipeline"]
+__all__ = ["Builder", "Composite", "Pipeline", "after", "position_wise"]
 
 # torch's modules that treat each position by itself: the last axis is the channels, or there is none
 _ELEMENTWISE = (
@@ -45,26 +46,35 @@ class Pipeline(nn.Module):
         for name, stage in stages.items():
             if not name.isidentifier() or hasattr(self, name):
                 raise UsageError(
-                    f"a stage cannot be called {shown(name)}: take letters, digits and _, not a name of torch's"
+                    f"a stage cannot be called {shown(name)}: take letters, digits and _,"
+                    " and no name that torch uses"
                 )
             self.add_module(name, stage)
 
-    def _stages(self) -> list[tuple[str, nn.Module]]:
+    def stages(self) -> list[tuple[str, nn.Module]]:
+        """The stages in order, with their names."""
         return [(name, stage) for name, stage in self._modules.items() if stage is not None]
 
     def forward(self, x: Value) -> Value:
         x = _clean(x)
-        for name, stage in self._stages():
+        for name, stage in self.stages():
             x = _through(name, stage, x)
         return x
 
+    def spec(self, spec: Spec) -> Spec:
+        """What comes out when `spec` goes in; a stage that does not know is tried on zeros."""
+        for name, stage in self.stages():
+            spec = after(name, stage, spec)
+        return spec
+
     def levels(self, x: Value) -> Iterator[tuple[str, Value]]:
-        """(address, value) of every level; inner ones are dotted: `columns.photo.conv1`. The last is the output."""
+        """(address, value) of every level, inner ones dotted (`columns.photo.conv1`); the output last."""
         x = _clean(x)
-        for name, stage in self._stages():
+        for name, stage in self.stages():
             if isinstance(stage, Pipeline | Composite):
-                for inner, x in stage.levels(x):
-                    yield (f"{name}.{inner}" if inner else name), x
+                for inner, value in stage.levels(x):
+                    yield (f"{name}.{inner}" if inner else name), value
+                x = value
             else:
                 x = _through(name, stage, x)
                 yield name, x
@@ -73,7 +83,7 @@ class Pipeline(nn.Module):
         """What goes into the stage of that address. Raises UsageError where there is none."""
         head, _, rest = address.partition(".")
         x = _clean(x)
-        for name, stage in self._stages():
+        for name, stage in self.stages():
             if name != head:
                 x = _through(name, stage, x)
             elif not rest:
@@ -82,16 +92,16 @@ class Pipeline(nn.Module):
                 return stage.upto(x, rest)
             else:
                 raise UsageError(f"stage {shown(name)} has no inner levels, got the address {shown(address)}")
-        known = [name for name, _ in self._stages()]
+        known = [name for name, _ in self.stages()]
         raise UsageError(f"no stage {shown(head)}{suggest(head, known)} Its stages: {listed(known, 20)}")
 
 
 Builder: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Spec, int | None], tuple[Pipeline, Spec]]
-"""Stages as a recipe has them, what goes in, and outputs where a head ends them -> the network, what comes out."""
+"""(stages as a recipe has them, what goes in, outputs where a head ends them) -> network, what comes out."""
 
 
 class Composite(Stage):
-    """A stage with networks inside: `enter` says what goes into each, `leave` what becomes of their outputs."""
+    """A stage with networks inside: `enter` makes what goes into each, `leave` its output from theirs."""
 
     takes_padded = True
 
@@ -116,6 +126,9 @@ class Composite(Stage):
     def leave(self, x: Value, outputs: Mapping[str, Value]) -> Value:
         """The stage's output from its input and the networks' outputs."""
 
+    def depth(self, _spec: Spec) -> int:
+        return 0  # beyond its networks'
+
     def forward(self, x: Value) -> Value:
         entering = self.enter(x)
         return self.leave(x, {name: net(entering[name]) for name, net in self.networks().items()})
@@ -124,8 +137,9 @@ class Composite(Stage):
         """The levels of every network by dotted address, then the stage's own output by the address ""."""
         entering, outputs = self.enter(x), {}
         for name, net in self.networks().items():
-            for address, outputs[name] in net.levels(entering[name]):
-                yield f"{name}.{address}", outputs[name]
+            for address, value in net.levels(entering[name]):
+                yield f"{name}.{address}", value
+            outputs[name] = value
         yield "", self.leave(x, outputs)
 
     def upto(self, x: Value, address: str) -> Value:
@@ -140,6 +154,23 @@ class Composite(Stage):
         return nets[head].upto(value, rest) if rest else value
 
 
+def after(name: str, stage: nn.Module, spec: Spec) -> Spec:
+    """What comes out of the stage when `spec` goes in; a stage that does not know is tried on zeros."""
+    if isinstance(stage, Stage | Pipeline):
+        return stage.spec(spec)
+    zeros = torch.zeros(1, steps(spec), *(n or 1 for n in spec.shape[1:]), dtype=getattr(torch, spec.dtype))
+    training = [m for m in stage.modules() if m.training]
+    stage.eval()
+    with torch.no_grad():
+        y = _through(name, stage, Padded(zeros, torch.tensor([len(zeros[0])])) if spec.padded else zeros)
+    for module in training:
+        module.training = True
+    shape = tuple((y.values if isinstance(y, Padded) else y).shape[1:]) if not isinstance(y, Mapping) else ()
+    axes = spec.axes if len(shape) == len(spec.axes) else {1: VECTOR, 2: SEQUENCE, 3: IMAGE}[len(shape)]
+    length = (None, *shape[1:]) if isinstance(y, Padded) else shape
+    return Spec(axes, length, rate_hz=spec.rate_hz, longest=spec.longest)
+
+
 def _clean(x: Value) -> Value:
     return x.zeroed() if isinstance(x, Padded) else x
 
@@ -152,7 +183,7 @@ def _through(name: str, stage: nn.Module, x: Value) -> Value:
     if getattr(stage, takes, False):
         y = stage(x)
         return y
-    if isinstance(x, Padded) and _position_wise(stage, x.values.ndim):
+    if isinstance(x, Padded) and position_wise(stage, x.values.ndim):
         return Padded(stage(x.values), x.lengths).zeroed()
     what = "examples of unequal length (Padded)" if isinstance(x, Padded) else "several groups of columns"
     raise UsageError(
@@ -161,10 +192,10 @@ def _through(name: str, stage: nn.Module, x: Value) -> Value:
     )
 
 
-def _position_wise(module: nn.Module, ndim: int) -> bool:
+def position_wise(module: nn.Module, ndim: int) -> bool:
     """Whether the module treats each step of (N, T, ...) by itself."""
     if isinstance(module, nn.Sequential):
-        return all(_position_wise(m, ndim) for m in module)
+        return all(position_wise(m, ndim) for m in module)
     if type(module) is nn.LayerNorm:
         return ndim > 1 + len(module.normalized_shape)
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import prod
 from typing import Literal
 
 import torch
@@ -21,6 +22,7 @@ from layerwise.nn.stage import (
     positions,
     resized,
     said,
+    spatial,
     vector,
     wanted,
 )
@@ -32,13 +34,14 @@ __all__ = ["GlobalPool", "Maps", "Pool", "masked"]
 
 def masked(maps: Tensor, lengths: Tensor | None, fill: float = 0.0) -> Tensor:
     """Maps (N, C, T, ...) with `fill` past each length; as they are where there are no lengths."""
+    mask = mask_of(maps, lengths)
+    return maps if mask is None else torch.where(mask, maps, fill)
+
+
+def mask_of(maps: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """(N, 1, T, 1...), True where `maps` (N, C, T, ...) are real; None where there are no lengths."""
     if lengths is None:
-        return maps
-    return torch.where(mask_of(maps, lengths), maps, fill)
-
-
-def mask_of(maps: Tensor, lengths: Tensor) -> Tensor:
-    """(N, 1, T, 1...), True where a position of `maps` (N, C, T, ...) is real."""
+        return None
     steps = torch.arange(maps.shape[2], device=maps.device)
     return (steps < lengths[:, None]).reshape(len(lengths), 1, -1, *(1,) * (maps.ndim - 3))
 
@@ -56,7 +59,7 @@ class Maps(Stage):
         wanted(self, spec, IMAGE, SEQUENCE, SPECTROGRAM, hint=hint)
         self.turned = spec.axes != IMAGE
         self.channels = spec.length("channel") or 0
-        self.spatial = tuple(axis for axis in spec.axes if axis != "channel")
+        self.spatial = spatial(spec)
 
     @abstractmethod
     def maps(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -72,10 +75,10 @@ class Maps(Stage):
 
 
 class Pool(Maps):
-    """The largest, the mean, or LeCun's subsampling of each window; windows over the edge count what is there.
+    """The largest, the mean, or LeCun's subsampling of each window; over the edge what is there counts.
 
-    **Shape** maps to maps, each axis n to ceil((n - size) / stride) + 1, at least 1. "subsample" is the sum of
-    the window times a trainable coefficient plus a trainable bias, one of each a channel (LeCun et al. 1998).
+    **Shape** maps to maps, each axis n to ceil((n - size) / stride) + 1, at least 1. "subsample" is the
+    window's sum times a trainable coefficient plus a bias, one of each a channel (LeCun et al. 1998).
     """
 
     def __init__(
@@ -123,9 +126,10 @@ class Pool(Maps):
             return largest(masked(x, lengths, -torch.inf), size, stride, ceil_mode=True)
         mean = F.avg_pool2d if len(size) == 2 else F.avg_pool1d
         y = mean(x, size, stride, ceil_mode=True)
-        if lengths is None:
+        mask = mask_of(x, lengths)
+        if mask is None:
             return y
-        real = mask_of(x, lengths).to(x.dtype).expand(-1, 1, *x.shape[2:])
+        real = mask.to(x.dtype).expand(-1, 1, *x.shape[2:])
         return y / mean(real, size, stride, ceil_mode=True).clamp_min(1e-6)
 
     def spec(self, spec: Spec) -> Spec:
@@ -135,7 +139,7 @@ class Pool(Maps):
         return dict.fromkeys(self.spatial, Reach(self.size, self.stride))
 
     def cost(self, spec: Spec) -> int:
-        return positions(self.spec(spec)) * self.channels * self.size ** len(self.spatial)
+        return positions(self.spec(spec)) * self.channels * prod([self.size] * len(self.spatial))
 
     def words(self) -> str:
         apart = f" every {self.stride}" if self.stride != self.size else ""
@@ -150,9 +154,9 @@ class Pool(Maps):
 class GlobalPool(Stage):
     """One vector out of all positions: their mean, largest, both, a learned weighting, or the last in time.
 
-    **Shape** maps (N, C, H, W), (N, T, C) or (N, T, C, F), `Padded` or not, to (N, C), or (N, 2 C) for "both".
-    Of `Padded` only what is real counts; of an example of length 0 come zeros. "attention" weighs positions by
-    the softmax of a learned score.
+    **Shape** maps (N, C, H, W), (N, T, C) or (N, T, C, F), `Padded` or not, to (N, C); (N, 2 C) for "both".
+    Of `Padded` only what is real counts; of an example of length 0 come zeros. "attention" weighs positions
+    by the softmax of a learned score.
     """
 
     takes_padded = True
@@ -167,7 +171,7 @@ class GlobalPool(Stage):
                 f"GlobalPool 'last' takes sequences, got {' x '.join(spec.axes)}: use 'average' or 'max'"
             )
         self.how, self.turned, self.channels = how, spec.axes != IMAGE, spec.length("channel") or 0
-        self.spatial = tuple(axis for axis in spec.axes if axis != "channel")
+        self.spatial = spatial(spec)
         if how == "attention":
             self.score = nn.Linear(self.channels, 1, bias=False)
             nn.init.zeros_(self.score.weight)
@@ -200,7 +204,7 @@ class GlobalPool(Stage):
         weight = masked(score, lengths, torch.finfo(score.dtype).min).flatten(2).softmax(-1)
         return (maps.flatten(2) * weight).sum(-1)
 
-    def spec(self, spec: Spec) -> Spec:
+    def spec(self, _spec: Spec) -> Spec:
         return vector(self.channels * (2 if self.how == "both" else 1))
 
     def field(self) -> dict[str, Reach | None]:

@@ -25,6 +25,7 @@ __all__ = [
     "positions",
     "resized",
     "said",
+    "spatial",
     "steps",
     "vector",
     "wanted",
@@ -65,6 +66,9 @@ class Stage(nn.Module, ABC):
 
     takes_padded: ClassVar[bool] = False
     takes_columns: ClassVar[bool] = False
+    answers: ClassVar[bool] = (
+        False  # gives the task's outputs, and takes their number as the option `outputs`
+    )
 
     @classmethod
     def from_spec(cls, spec: Spec, **options: Any) -> Self:
@@ -113,10 +117,14 @@ def steps(spec: Spec) -> int:
     return spec.shape[0] or spec.longest or 1
 
 
+def spatial(spec: Spec) -> tuple[str, ...]:
+    """The axes along which an example extends: height, width, time, band."""
+    return tuple(axis for axis in spec.axes if axis not in ("channel", "feature", "category"))
+
+
 def positions(spec: Spec) -> int:
-    """Over how many positions a map extends, channels left out."""
-    rest = (n or 1 for axis, n in zip(spec.axes[1:], spec.shape[1:], strict=True) if axis != "channel")
-    return prod(rest) * (1 if spec.axes[0] == "channel" else steps(spec))
+    """At how many positions there are channels or features; of unequal lengths, in the longest example."""
+    return prod(spec.length(axis) or steps(spec) for axis in spatial(spec))
 
 
 def resized(spec: Spec, width: int, length: Callable[[int], int], stride: int) -> Spec:
