@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from layerwise.data.source import File, LeftOut
 from layerwise.data.spool import Spool, pieces_of
@@ -50,7 +50,7 @@ def unpack(path: Path, spool: Spool) -> tuple[list[File], list[LeftOut]]:
 
 
 @contextmanager
-def inflated(file: File) -> Iterator[IO[bytes]]:
+def inflated(file: File) -> Iterator[BinaryIO]:
     """What a .gz, .xz or .bz2 file holds, or a file that is none of these as it is.
 
     Raises DataError, while the stream is read, for a damaged one.
@@ -58,16 +58,16 @@ def inflated(file: File) -> Iterator[IO[bytes]]:
     with _understood(file.name), file.open() as raw:
         head = raw.peek(6)
         if head[:2] == b"\x1f\x8b":
-            with gzip.open(raw) as stream:
-                yield stream
+            with gzip.open(raw) as unzipped:
+                yield cast(BinaryIO, unzipped)
         elif head[:6] == b"\xfd7zXZ\x00":
-            with lzma.open(raw) as stream:
-                yield stream
+            with lzma.open(raw) as unpacked:
+                yield cast(BinaryIO, unpacked)
         elif head[:3] == b"BZh":
-            with bz2.open(raw) as stream:
-                yield stream
+            with bz2.open(raw) as expanded:
+                yield cast(BinaryIO, expanded)
         else:
-            yield raw
+            yield cast(BinaryIO, raw)
 
 
 def inner_name(name: str) -> str:
@@ -158,7 +158,7 @@ def _untar(path: Path, intake: _Intake) -> None:
                 stream = archive.extractfile(member) if name is not None else None
                 if name is not None and stream is not None:
                     intake.take(name, stream)
-            archive.members = []  # else it keeps every header
+            vars(archive)["members"].clear()  # else it keeps every header
 
 
 def _kind(link: bool) -> str:

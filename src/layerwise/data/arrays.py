@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from layerwise.data.source import PARTS, Column, File, LeftOut, Source
 from layerwise.data.spool import Spool, pieces_of
 from layerwise.errors import DataError, listed, shown
 
-__all__ = ["as_column", "idx_source", "is_idx", "npz_source", "rows_named"]
+__all__ = ["arrays_source", "as_column", "idx_source", "is_idx", "npz_source", "rows_named"]
 
 INPUTS = ("x", "data", "images", "inputs", "features")
 TARGETS = ("y", "labels", "label", "targets", "target")
@@ -23,31 +24,42 @@ RATES = ("rate_hz", "sampling_rate", "sample_rate", "fs", "sr")
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
-def npz_source(file: File, title: str, spool: Spool) -> Source:
-    """The arrays of an .npz file as columns, memory-mapped.
+def npz_source(file: File, title: str, spool: Spool, *, path: str) -> Source:
+    """The arrays of an .npz file as columns, memory-mapped: see `arrays_source`."""
+    arrays, left_out = _load(file, spool)
+    return arrays_source(arrays, title, left_out=left_out, path=path, spool=spool, size=file.length())
+
+
+def arrays_source(
+    arrays: Mapping[str, np.ndarray],
+    title: str,
+    *,
+    left_out: Sequence[LeftOut] = (),
+    path: str = "",
+    spool: Spool | None = None,
+    size: int | None = None,
+) -> Source:
+    """Arrays by name as columns.
 
     X (or data, images, ...) are the inputs, y (or labels, ...) the target, groups the groups; every
-    other array with as many rows is a column too. X_train, X_test and so on are parts. Raises
-    DataError where no two arrays belong together.
+    other array with as many rows is a column too. X_train, X_test and so on are parts; a single number
+    called rate_hz (or fs, ...) is the sampling rate of X. Raises DataError where there are no examples.
     """
-    arrays, left_out = _load(file, spool)
-    rate = next(
-        (float(arrays.pop(k)) for k in list(arrays) if k.lower() in RATES and arrays[k].ndim == 0), None
-    )
-    arrays, parts = _parted({k: a for k, a in arrays.items() if a.ndim})
-    if not arrays:
-        raise DataError(
-            f"{shown(file.name)} holds no arrays of examples: save them as X and y with numpy.savez"
-        )
-    inputs = next((k for k in arrays if k.lower() in INPUTS), max(arrays, key=lambda k: arrays[k].size))
-    n = len(arrays[inputs])
-    for name in [k for k, a in arrays.items() if len(a) != n]:
-        left_out.append(LeftOut(name, f"has {len(arrays.pop(name)):,} rows where {shown(inputs)} has {n:,}"))
+    rate = next((float(a) for k, a in arrays.items() if k.lower() in RATES and a.ndim == 0), None)
+    named, parts = _parted({k: a for k, a in arrays.items() if a.ndim})
+    called = shown(path or title)
+    if not named:
+        raise DataError(f"{called} holds no arrays of examples: save them as X and y with numpy.savez")
+    inputs = next((k for k in named if k.lower() in INPUTS), max(named, key=lambda k: named[k].size))
+    n = len(named[inputs])
     if n == 0:
-        raise DataError(
-            f"{shown(file.name)} holds no rows: {shown(inputs)} has the shape {arrays[inputs].shape}"
-        )
-    columns = {k: as_column(k, a, rate if k == inputs else None) for k, a in arrays.items()}
+        raise DataError(f"{called} holds no rows: {shown(inputs)} has the shape {named[inputs].shape}")
+    odd = [
+        LeftOut(k, f"has {len(a):,} rows where {shown(inputs)} has {n:,}")
+        for k, a in named.items()
+        if len(a) != n
+    ]
+    columns = {k: as_column(k, a, rate if k == inputs else None) for k, a in named.items() if len(a) == n}
     others = [k for k in columns if k != inputs]
     return Source(
         title,
@@ -56,10 +68,11 @@ def npz_source(file: File, title: str, spool: Spool) -> Source:
         parts=parts,
         target=next((k for k in others if k.lower() in TARGETS), None),
         group=next((k for k in others if k.lower() in GROUPS), None),
-        left_out=tuple(left_out),
-        bytes=file.length(),
+        left_out=(*left_out, *odd),
+        bytes=size,
         inputs=(inputs,),
-        spool=spool,
+        path=path,
+        spools=() if spool is None else (spool,),
     )
 
 
@@ -104,7 +117,8 @@ def _load(file: File, spool: Spool) -> tuple[dict[str, np.ndarray], list[LeftOut
 
 
 def _npy(path: Path, start: int, size: int) -> np.ndarray:
-    """The array whose .npy bytes stand at `start`, mapped. Raises ValueError with the reason if it cannot be."""
+    """The array whose .npy bytes stand at `start`, mapped. Raises ValueError with the reason if it cannot"
+    " be."""
     with open(path, "rb") as raw:
         raw.seek(start)
         version = np.lib.format.read_magic(raw)
@@ -193,7 +207,8 @@ def idx_source(listing: Listing, spool: Spool) -> Source:
         left_out=tuple(listing.left_out),
         bytes=sum(f.length() or 0 for f in listing.files),
         inputs=(name,),
-        spool=spool,
+        path=listing.path,
+        spools=() if spool is None else (spool,),
     )
 
 

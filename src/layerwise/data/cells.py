@@ -43,7 +43,8 @@ def typed(cells: pl.Series, *, comma: bool, notes: list[str]) -> pl.Series:
         if stray := int((numbers.is_null() & present).sum()):
             example = blanked.filter(numbers.is_null() & present)[0]
             notes.append(
-                f"{stray:,} cells of {shown(cells.name)} are no numbers, such as {shown(example)}: taken as missing."
+                f"{stray:,} cells of {shown(cells.name)} are no numbers, such as {shown(example)}: taken"
+                " as missing."
             )
         return numbers
     if known.str.to_lowercase().is_in(["true", "false"]).all():

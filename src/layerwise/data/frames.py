@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -13,13 +14,24 @@ import polars as pl
 
 from layerwise.data.archives import inflated, inner_name
 from layerwise.data.cells import typed
+from layerwise.data.combine import appended
 from layerwise.data.delimited import read_delimited
 from layerwise.data.families import IMAGES, SOUNDS, TABLES
-from layerwise.data.source import Column, File, LeftOut, Source
+from layerwise.data.source import PARTS, Column, File, LeftOut, Part, Source
 from layerwise.data.spool import Spool, pieces_of
-from layerwise.errors import DataError, MachineError, shown
+from layerwise.errors import DataError, MachineError, listed, shown
 
-__all__ = ["Find", "Table", "frame_columns", "is_table", "on_disk", "read_table", "table_source"]
+__all__ = [
+    "Find",
+    "Table",
+    "all_of",
+    "frame_columns",
+    "in_listing",
+    "is_table",
+    "on_disk",
+    "read_table",
+    "table_source",
+]
 
 MOST_TEXT = 8 << 30  # bytes of a table; it is held in memory
 MOST_RATIO = 200
@@ -54,12 +66,35 @@ def read_table(file: File, called: str) -> Table:
     return Table(frame, found.numbers, found.left_out, notes)
 
 
-def table_source(file: File, title: str, *, path: str, find: Find, spool: Spool | None = None) -> Source:
-    """The rows of a table as examples. Columns whose cells name images or sounds (`find` says which
-    file) hold files; a row whose file is not there, or lies outside, is left out.
+def table_source(
+    files: Sequence[File], title: str, *, path: str, find: Find, spools: tuple[Spool, ...] = ()
+) -> Source:
+    """The rows of a table as examples; train.csv beside test.csv are parts of one.
 
-    Raises DataError where no row is left.
+    Columns whose cells name images or sounds (`find` says which file) hold files; a row whose file is
+    not there, or lies outside, is left out. Raises DataError for tables that do not belong together,
+    and where no row is left.
     """
+    if len(files) == 1:
+        return _one_table(files[0], title, path, find, spools)
+    parts: dict[str, File] = {PARTS[_bare(f)]: f for f in files if _bare(f) in PARTS}
+    if len(parts) < len(files) or "train" not in parts:
+        raise DataError(
+            f"{shown(path)} holds {len(files)} tables ({listed(f.name for f in files)}): name one of them, or"
+            " call them train, val and test"
+        )
+    whole = _one_table(parts["train"], title, path, find, spools)
+    held: tuple[Part, ...] = ("val", "test")
+    for part in (p for p in held if p in parts):
+        whole = appended(whole, _one_table(parts[part], title, path, find, spools), part=part)
+    return whole
+
+
+def _bare(file: File) -> str:
+    return os.path.splitext(inner_name(file.name.rsplit("/", 1)[-1]))[0].lower()
+
+
+def _one_table(file: File, title: str, path: str, find: Find, spools: tuple[Spool, ...]) -> Source:
     table = read_table(file, path)
     columns, unfit = frame_columns(table.frame, find)
     kept = [i for i in range(table.frame.height) if i not in unfit]
@@ -77,7 +112,7 @@ def table_source(file: File, title: str, *, path: str, find: Find, spool: Spool 
         notes=tuple(table.notes),
         bytes=file.length(),
         path=path,
-        spool=spool,
+        spools=spools,
     )
 
 
@@ -107,6 +142,19 @@ def on_disk(folder: Path) -> Find:
         if not real.startswith(root.rstrip("/") + "/"):
             return f"leads out of {shown(folder)}"
         return File(cell, Path(real)) if os.path.isfile(real) else "there is no such file"
+
+    return find
+
+
+def in_listing(files: Sequence[File]) -> Find:
+    """Finds files among those of an archive."""
+    by_name = {f.name: f for f in files}
+
+    def find(cell: str) -> File | str:
+        name = posixpath.normpath(cell)
+        if name.startswith(("/", "..")):
+            return "leads out of the archive"
+        return by_name.get(name, "there is no such file")
 
     return find
 
@@ -148,7 +196,7 @@ def _column(cells: pl.Series) -> Column:
 def _parquet(file: File, called: str) -> Table:
     try:
         with inflated(file) as stream:
-            frame = pl.read_parquet(io.BytesIO(_all_of(stream, file, called)))
+            frame = pl.read_parquet(io.BytesIO(all_of(stream, file, called)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{shown(called)} is no readable Parquet file ({error}): save it again") from error
     if not frame.width:
@@ -163,10 +211,10 @@ def _parquet(file: File, called: str) -> Table:
 
 def _text(file: File, called: str) -> bytes:
     with inflated(file) as stream:
-        return _all_of(stream, file, called)
+        return all_of(stream, file, called)
 
 
-def _all_of(stream: IO[bytes], file: File, called: str) -> bytes:
+def all_of(stream: IO[bytes], file: File, called: str) -> bytes:
     """All bytes of a stream. Raises DataError for a bomb, and MachineError for more than fits in memory."""
     packed = file.length() or 0
     pieces: list[bytes] = []

@@ -15,10 +15,28 @@ __all__ = ["Named", "found_in_names", "named_group", "sharing", "telling"]
 
 LEAST_GROUPS = 5
 LEAST_ROWS = 3  # a group, on average
-WORDS = (
-    "recording recordings speaker singer writer subject patient participant person individual animal donor"
-    " session household respondent interviewee cage litter station site"
-).split()
+WORDS = [
+    "recording",
+    "recordings",
+    "speaker",
+    "singer",
+    "writer",
+    "subject",
+    "patient",
+    "participant",
+    "person",
+    "individual",
+    "animal",
+    "donor",
+    "session",
+    "household",
+    "respondent",
+    "interviewee",
+    "cage",
+    "litter",
+    "station",
+    "site",
+]
 ENDINGS = ("", "id", "ids", "name", "no", "nr", "num", "number", "code")
 
 

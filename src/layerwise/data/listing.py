@@ -23,7 +23,7 @@ class Listing(NamedTuple):
     files: list[File]
     left_out: list[LeftOut]
     root: Path | None = None  # of a folder on disk
-    spool: Spool | None = None  # of an archive
+    spools: tuple[Spool, ...] = ()  # of an archive
 
     @property
     def title(self) -> str:
@@ -78,7 +78,7 @@ def list_archive(path: Path, spool: Spool) -> Listing:
     files, left_out = unpack(path, spool)
     seen = [f for f in files if not any(_ignored(part) for part in f.name.split("/"))]
     left_out += [LeftOut(f.name, "empty") for f in seen if not f.size]
-    return Listing(str(path), sorted((f for f in seen if f.size), key=bytewise), left_out, spool=spool)
+    return Listing(str(path), sorted((f for f in seen if f.size), key=bytewise), left_out, spools=(spool,))
 
 
 def bytewise(file: File) -> bytes:

@@ -97,7 +97,8 @@ def _guess_target(source: Source, notes: list[str]) -> str:
     if named is None and (source.inputs or len(others) < 2) and len(others) != 1:
         known = f" Its columns: {listed(others)}." if others else ""
         raise DataError(
-            f"nothing in {source.called} says what is to be learnt.{known} Put each class into a folder of its own,"
+            f"nothing in {source.called} says what is to be learnt.{known} Put each class into a folder of"
+            " its own,"
             " name the column with --target, or take the file names apart with --name '{label}_{number}'."
         )
     chosen = named or others[-1]
@@ -167,7 +168,8 @@ def _guess_inputs(
     chosen = tuple(n for n in free if n not in leaks)
     if not chosen:
         raise DataError(
-            f"{source.called} has no column to learn {listed(targets)} from; its columns: {listed(source.columns)}"
+            f"{source.called} has no column to learn {listed(targets)} from; its columns:"
+            f" {listed(source.columns)}"
         )
     return chosen
 
@@ -178,4 +180,4 @@ def _tells(column: Column, target: Column) -> bool:
         return False
     one, two = column.values.alias("one"), target.values.alias("two")
     few = 2 <= one.n_unique() <= len(one) // 2
-    return few and one.n_unique() == two.n_unique() == pl.DataFrame([one, two]).n_unique()
+    return bool(few and one.n_unique() == two.n_unique() == pl.DataFrame([one, two]).n_unique())

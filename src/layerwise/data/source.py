@@ -149,7 +149,7 @@ class Source:
     ] = ()  # what the layout itself says are the inputs: the files of a folder, "X" of npz
     pieces: tuple[str, ...] = ()  # columns that a template took out of the file names
     path: str = ""  # as the user gave it; empty for objects in memory
-    spool: Spool | None = None  # where archives were unpacked; files of this source live as long as it
+    spools: tuple[Spool, ...] = ()  # where archives were unpacked; files live as long as these
 
     @property
     def called(self) -> str:
@@ -158,8 +158,8 @@ class Source:
 
     def close(self) -> None:
         """Remove what was unpacked. Files of this source cannot be read any more."""
-        if self.spool is not None:
-            self.spool.close()
+        for spool in self.spools:
+            spool.close()
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -211,10 +211,12 @@ def _check(source: Source, roles: Roles, usable: np.ndarray, strata: np.ndarray 
         if source.target == "class" and what == "files":
             raise DataError(
                 f"all {len(usable):,} files in {source.called} belong to one class, {shown(cell)}."
-                " Put each class into a folder of its own, or name the column that tells them apart with --target."
+                " Put each class into a folder of its own, or name the column that tells them apart with"
+                " --target."
             )
         raise DataError(
-            f"all {len(usable):,} {what} have the same {shown(target)}, {shown(cell)}: there is nothing to tell"
+            f"all {len(usable):,} {what} have the same {shown(target)}, {shown(cell)}: there is nothing to"
+            " tell"
             " apart. Name another column with --target."
         )
 
@@ -227,7 +229,8 @@ def _given(source: Source, roles: Roles) -> tuple[np.ndarray, np.ndarray, str] |
         if roles.test:
             if unknown := sorted(set(roles.test) - set(cells)):
                 raise DataError(
-                    f"no row has {shown(roles.split)} = {listed(unknown)}; it holds {listed(sorted(set(cells)))}"
+                    f"no row has {shown(roles.split)} = {listed(unknown)}; it holds"
+                    f" {listed(sorted(set(cells)))}"
                 )
             parts = np.array(["test" if c in roles.test else "train" for c in cells])
         else:
@@ -245,7 +248,11 @@ def _latest(source: Source, time: str, rows: np.ndarray, share: float) -> np.nda
     """The last `share` of rows by time; rows of one moment stay together."""
     moments = source.columns[time].values.to_physical().cast(pl.Float64).to_numpy()[rows]
     cut = np.nanquantile(moments, 1 - share, method="higher")
-    return rows[moments >= cut]
+    return _picked(rows, moments >= cut)
+
+
+def _picked(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.asarray(rows[chosen], np.int64)
 
 
 class _Deal:
@@ -261,11 +268,11 @@ class _Deal:
         draw = self._rng.numpy(purpose)
         strata = np.zeros(len(rows), np.int64) if self._strata is None else self._strata[rows]
         if self._grouped and self._tied is not None:
-            return rows[_by_group(strata, self._tied[rows], share, draw)]
+            return _picked(rows, _by_group(strata, self._tied[rows], share, draw))
         if self._tied is None:
-            return rows[_by_chance(strata, share, draw)]
+            return _picked(rows, _by_chance(strata, share, draw))
         _, first, where = np.unique(self._tied[rows], return_index=True, return_inverse=True)
-        return rows[_by_chance(strata[first], share, draw)[where]]
+        return _picked(rows, _by_chance(strata[first], share, draw)[where])
 
 
 def _by_chance(strata: np.ndarray, share: float, draw: np.random.Generator) -> np.ndarray:

@@ -67,7 +67,8 @@ class Spool:
     def _check(self) -> None:
         if self._end > FREE and self._end > MOST_RATIO * self._packed:
             raise DataError(
-                f"{shown(self._name)} unpacks to more than {MOST_RATIO} times its size ({self._packed:,} bytes),"
+                f"{shown(self._name)} unpacks to more than {MOST_RATIO} times its size ({self._packed:,}"
+                " bytes),"
                 " as archives do that are made to fill a disk. If it is sound, unpack it and give the folder."
             )
         if self._end > self._most:

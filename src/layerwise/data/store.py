@@ -21,7 +21,8 @@ FORMAT = 1
 
 
 class Chunk(Protocol):
-    """Some read examples: what `kinds.base.Read` holds, `kept` and `rejected` counted in rows of the source."""
+    """Some read examples: what `kinds.base.Read` holds, `kept` and `rejected` counted in rows of the"
+    " source."""
 
     @property
     def values(self) -> Mapping[str, np.ndarray | list[np.ndarray]]: ...
@@ -151,7 +152,8 @@ class _Writer:
             array = np.asarray(part)
             if array.shape[1:] != shape or not np.can_cast(array.dtype, self.spec.dtype, "same_kind"):
                 raise ValueError(
-                    f"field {self.name!r} holds {array.dtype}{array.shape}, its Spec says {self.spec.dtype} {self.spec}"
+                    f"field {self.name!r} holds {array.dtype}{array.shape}, its Spec says"
+                    f" {self.spec.dtype} {self.spec}"
                 )
             self.lengths.append(len(array))
             self.file.write(np.ascontiguousarray(array, self.spec.dtype).data)
