@@ -179,7 +179,7 @@ def _line(name: str, colour: int, picture: Curves, values: Sequence[float | None
         for at, v in zip(picture.x, values, strict=False)
     ]
     known = [(at, v) for at, v in points if v is not None]
-    few = len(known) <= 30 and not picture.small
+    few = len(known) <= 20 and not picture.small
     label_at = 100 - y.at(known[-1][1]) if known else 50.0
     band = ""
     if name in picture.bands:
