@@ -7,6 +7,7 @@ from layerwise.data.roles import find_roles
 from layerwise.data.source import Column, File, LeftOut, Roles, Source
 from layerwise.data.split import Split, duplicates, split_rows
 from layerwise.data.store import Store
+from layerwise.data.windows import Windows, cut_windows
 
 __all__ = [
     "Column",
@@ -18,7 +19,9 @@ __all__ = [
     "Source",
     "Split",
     "Store",
+    "Windows",
     "collate",
+    "cut_windows",
     "duplicates",
     "find_roles",
     "open_source",
