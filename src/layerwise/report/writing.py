@@ -78,7 +78,7 @@ def refusal(target: Path, error: OSError, size: int) -> MachineError:
         reason = f"no space left; it needs {size:,} bytes. Free some, then run layerwise report again"
     else:
         reason = f"{error.strerror or error}. Name a folder that can be written with --out"
-    return MachineError(f"cannot write {shown(target)}: {reason}")
+    return MachineError(f"cannot write {shown(target, 300)}: {reason}")
 
 
 def _replace(target: Path, text: bytes) -> None:
