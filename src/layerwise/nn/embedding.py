@@ -16,6 +16,8 @@ from layerwise.values import Padded
 
 __all__ = ["Categories", "Embedding", "NgramBag"]
 
+START = 0.01  # spread of the vectors of a bag before training
+
 
 def _vocabulary(stage: Stage, spec: Spec) -> int:
     wanted(stage, spec, SAMPLES)
@@ -26,9 +28,9 @@ def _vocabulary(stage: Stage, spec: Spec) -> int:
     return spec.sizes[0]
 
 
-def _table(rows: int, width: int) -> nn.Parameter:
-    """A row of unit variance for each token; row 0, of padding and the unknown, is zero."""
-    table = torch.randn(rows, width)
+def _table(rows: int, width: int, spread: float = 1.0) -> nn.Parameter:
+    """A row of so many standard deviations for each token; row 0, of padding and the unknown, is zero."""
+    table = torch.randn(rows, width) * spread
     with torch.no_grad():
         table[0].zero_()
     return nn.Parameter(table)
@@ -69,6 +71,10 @@ class Embedding(Stage):
 class NgramBag(Stage):
     """The mean, sum or largest of the vectors of an example's tokens, in whatever order (Joulin et al. 2017).
 
+    "root" is the sum over the square root of their number: between the mean, in which the one telling token
+    of a long text is lost, and the sum, which grows with length. Vectors start small, so that tokens too rare
+    to learn say little.
+
     **Shape** tokens (N, T), `Padded` or not, to (N, width). Tokens 0 do not count; of none comes zero.
     """
 
@@ -80,15 +86,18 @@ class NgramBag(Stage):
         *,
         width: Channels,
         dropout: Share = 0.0,
-        how: Literal["mean", "sum", "max"] = "mean",
+        how: Literal["mean", "sum", "max", "root"] = "mean",
     ) -> None:
         super().__init__()
-        self.weight = _table(_vocabulary(self, spec), width)
+        self.weight = _table(_vocabulary(self, spec), width, START)
         self.width, self.dropout, self.how = width, dropout, how
 
     def forward(self, x: Tensor | Padded) -> Tensor:
         tokens = x.values if isinstance(x, Padded) else x
-        y = F.embedding_bag(_numbers(tokens), self.weight, mode=self.how, padding_idx=0)
+        mode = "sum" if self.how == "root" else self.how
+        y = F.embedding_bag(_numbers(tokens), self.weight, mode=mode, padding_idx=0)
+        if self.how == "root":
+            y = y / (tokens != 0).sum(1, keepdim=True).clamp_min(1).sqrt()
         return F.dropout(y, self.dropout, self.training) if self.dropout else y
 
     def spec(self, _spec: Spec) -> Spec:
@@ -101,7 +110,8 @@ class NgramBag(Stage):
         return steps(spec) * self.width
 
     def words(self) -> str:
-        return f"{self.how} of the vectors of its tokens, {len(self.weight):,} in {self.width}"
+        how = "sum over root of number" if self.how == "root" else self.how
+        return f"{how} of the vectors of its tokens, {len(self.weight):,} in {self.width}"
 
 
 class Categories(Stage):

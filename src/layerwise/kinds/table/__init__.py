@@ -1,4 +1,4 @@
-"""Tables: numbers, categories, dates, and columns of other kinds, whose readers and branches are handed in."""
+"""Tables: numbers, categories, dates, and columns of other kinds, which are handed in."""
 
 from __future__ import annotations
 

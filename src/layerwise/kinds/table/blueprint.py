@@ -23,10 +23,10 @@ def blueprint(spec: Spec, task: Task, n: int, *, members: Sequence[Kind]) -> Blu
     categories through embeddings, columns of other kinds through those kinds' branches.
     """
     width = 64 if n < 500 else 128 if n < FEW else 256
-    dropout = 0.3 if n < FEW else 0.2
+    dropout = 0.3 if n < FEW else 0.4
     dense = {"width": width, "dropout": dropout}
     network = (
-        columns(spec, members, numbers=8 if n < FEW else 16),
+        columns(spec, members, numbers=8 if n < FEW else 24),
         StageChoice("dense1", "Dense", dense),
         StageChoice("dense2", "Dense", dense),
     )
@@ -77,10 +77,10 @@ def member_of(field: str, members: Sequence[Kind]) -> Kind:
 
 def _training(n: int, whys: dict[str, str]) -> Training:
     batch = 32 if n < 1_000 else 128 if n < 20_000 else 256
-    epochs = _epochs(n, batch, steps=1_500 if n < 5_000 else 3_000)
+    epochs = _epochs(n, batch, steps=1_300)
     whys["training.epochs"] = f"as many passes over {n:,} rows as make enough steps of {batch}"
     return Training(
-        rate=1e-3 if n < FEW else 2e-3, decay=0.1, batch=batch, epochs=epochs, average=0.995, patience=None
+        rate=1e-3 if n < FEW else 2e-3, decay=0.1, batch=batch, epochs=epochs, average=0.995, patience=10
     )
 
 

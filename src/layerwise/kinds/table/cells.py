@@ -15,12 +15,16 @@ __all__ = [
     "Matrix",
     "Number",
     "Numeric",
+    "Raw",
     "numbers_of",
     "pattern_of",
     "series_of",
     "texts_of",
     "times_of",
 ]
+
+Raw: TypeAlias = "pl.Series | np.ndarray | Sequence[Any]"
+"""The rows of one column as a source hands them out."""
 
 ABSENT = ("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown")
 """How people write that a number is missing, in lower case."""
@@ -54,7 +58,7 @@ PATTERNS = (
 DAY = 86_400_000_000  # microseconds
 
 
-def series_of(values: Sequence[Any]) -> pl.Series:
+def series_of(values: Raw) -> pl.Series:
     """Cells as a polars Series, whatever sequence they came in."""
     if isinstance(values, pl.Series):
         return values
@@ -154,7 +158,7 @@ class Number:
     def names(self) -> tuple[str, ...]:
         return (f"{self.name} less {self.offset:,.10g}" if self.offset else self.name,)
 
-    def read(self, values: Sequence[Any]) -> np.ndarray:
+    def read(self, values: Raw) -> np.ndarray:
         """(N, 1) float32, NaN where missing."""
         return _single(numbers_of(series_of(values), self.decimal) - self.offset)[:, None]
 
@@ -178,7 +182,7 @@ class Date:
     def names(self) -> tuple[str, ...]:
         return tuple(f"{self.name}: {part}" for part in self.parts)
 
-    def read(self, values: Sequence[Any]) -> np.ndarray:
+    def read(self, values: Raw) -> np.ndarray:
         """(N, parts) float32, NaN where missing."""
         parts = _calendar(times_of(series_of(values), self.pattern))
         return np.stack([_single(parts[p]) for p in self.parts], axis=1)
@@ -197,7 +201,7 @@ class Matrix:
     def names(self) -> tuple[str, ...]:
         return (self.name,) if self.width == 1 else tuple(f"{self.name} {i + 1}" for i in self.kept)
 
-    def read(self, values: Sequence[Any]) -> np.ndarray:
+    def read(self, values: Raw) -> np.ndarray:
         """(N, kept) float32, NaN where missing or not finite."""
         array = np.asarray(values).reshape(len(values), -1)
         if array.shape[1] == self.width != len(self.kept):
@@ -210,7 +214,7 @@ Numeric: TypeAlias = Number | Date | Matrix
 
 @dataclass(frozen=True)
 class Category:
-    """A column of categories: token 0 for what was rare or unseen in training, then these, the commonest first.
+    """A column of categories: token 0 for what was rare or unseen in training, then these by frequency.
 
     The token None stands for an empty cell, where empty cells are common enough to be a category.
     """
@@ -225,7 +229,7 @@ class Category:
         counts = counts.sort(["n", "token"], descending=[True, False], nulls_last=True).head(most)
         return cls(name, tuple(counts["token"].to_list()))
 
-    def read(self, values: Sequence[Any]) -> np.ndarray:
+    def read(self, values: Raw) -> np.ndarray:
         """(N,) int32."""
         codes = {token: i + 1 for i, token in enumerate(self.tokens) if token is not None}
         texts = texts_of(series_of(values))

@@ -34,7 +34,7 @@ def filters(stage: nn.Module, spec: Spec, *, members: Sequence[Kind]) -> Gallery
 
 
 def _responses(stage: PiecewiseLinear, spec: Spec) -> Gallery | None:
-    """For each number: how far its encoding is from that of the median, over the range of the training rows."""
+    """For each number: how far its encoding is from that of the median, over the training range."""
     if stage.width is None:
         return None
     edges = [np.asarray(e) for e in spec.edges]
@@ -53,7 +53,8 @@ def _responses(stage: PiecewiseLinear, spec: Spec) -> Gallery | None:
 
 def _coded(stage: PiecewiseLinear, x: Tensor) -> Tensor:
     """(N, F, width)."""
-    return stage(x).unflatten(1, (stage.features, -1))
+    coded: Tensor = stage(x).unflatten(1, (stage.features, -1))
+    return coded
 
 
 def _curve(x: np.ndarray, y: np.ndarray, name: str) -> Curves:

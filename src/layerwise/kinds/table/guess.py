@@ -1,4 +1,4 @@
-"""What each column of a table is, and why: a number, a date, a category, a text, a file, or nothing to learn from."""
+"""What each column of a table is, and why: number, date, category, text, file, or nothing to learn from."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
 
 
 def claims(columns: Mapping[str, Column]) -> str | None:
-    """The reason why these columns are a table: cells, numbers in an array (N, F), or columns of several kinds."""
+    """The reason why these columns are a table: cells, an array (N, F) of numbers, or several kinds."""
     if any(c.holds == "cells" for c in columns.values()):
         return f"a table of {len(columns)} columns" if len(columns) > 1 else "a column of a table"
     flat = [c for c in columns.values() if isinstance(c.values, np.ndarray) and c.values.ndim <= 2]

@@ -12,8 +12,8 @@ import polars as pl
 
 from layerwise.data.source import Column
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
-from layerwise.kinds.base import ONLY, Kind, Read, Reader, Values
-from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, series_of
+from layerwise.kinds.base import ONLY, Kind, Read, Reader
+from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, Raw, series_of
 from layerwise.kinds.table.guess import MANY, guess
 from layerwise.spec import Spec
 
@@ -23,6 +23,7 @@ NUMBERS, CATEGORIES = "numbers", "categories"
 """The fields of all numbers (N, F) float32 and of all categories (N, K) int32."""
 
 OTHER, MISSING = "(rare or new)", "(missing)"
+SETTINGS = ("columns", "bins", "rare", "most", "inner")
 LOOKED_AT = 200_000  # training rows that quantiles are taken from
 WIDEST = 4096  # bins over all number columns
 NUMERIC: Mapping[str, type[Number] | type[Date] | type[Matrix]] = {
@@ -42,29 +43,29 @@ class Member:
     reader: Reader
     gaps: bool  # whether training rows lacked it, so that a number says where it is missing
 
-    def read(
-        self, values: Sequence[Any]
-    ) -> tuple[np.ndarray | list[np.ndarray], np.ndarray, Mapping[int, str]]:
-        """The field with zeros, or nothing at all, for empty cells; which cells are empty; what cannot be read."""
+    def read(self, values: Raw) -> tuple[np.ndarray | list[np.ndarray], np.ndarray, Mapping[int, str]]:
+        """The field, zeros or nothing for empty cells; which cells are empty; what cannot be read."""
         absent = _absent(values)
         places = np.flatnonzero(~absent)
         read = self.reader.read({self.name: _some(values, places)})
         good = places[read.kept]
         rejected = {int(places[i]): f"{self.name}: {why}" for i, why in read.rejected.items()}
         spec = self.reader.spec
+        fixed = [length or 0 for length in spec.shape]
         if spec.padded:
-            ragged = [np.zeros((0, *spec.shape[1:]), spec.dtype) for _ in range(len(values))]
+            empty = np.zeros((0, *fixed[1:]), spec.dtype)
+            ragged = [empty] * len(values)
             for i, value in zip(good, read.values[ONLY], strict=True):
                 ragged[i] = value
             return ragged, absent, rejected
-        stacked = np.zeros((len(values), *spec.shape), spec.dtype)
+        stacked = np.zeros((len(values), *fixed), spec.dtype)
         if len(good):
             stacked[good] = read.values[ONLY]
         return stacked, absent, rejected
 
 
 class TableReader(Reader):
-    """Columns of a table to `numbers` (N, F), `categories` (N, K) and a field for each text, picture or sound.
+    """Columns of a table to `numbers` (N, F), `categories` (N, K) and a field for each text or file column.
 
     Settings: `columns` says by name what a column is read as (number, date, category, left out, or the name
     of a kind); `bins`, `rare` and `most` shape the encoding; `inner` holds the settings of other kinds'
@@ -98,7 +99,7 @@ class TableReader(Reader):
         """
         self._check(columns)
         few = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.int64)]
-        self.bins = self.bins or int(np.clip(len(rows) // 25, 4, 48))
+        self.bins = self.bins or int(np.clip(len(rows) // 50, 4, 96))
         self.rare = self.rare or int(np.clip(len(rows) // 500, 2, 10))
         self.most = self.most or int(np.clip(len(rows) // 20, 8, 1000))
         reasons = self._assign(columns, few)
@@ -136,8 +137,8 @@ class TableReader(Reader):
         for name in used:
             if name not in chunk:
                 raise DataError(
-                    f"no column {shown(name)}{suggest(name, chunk)}: the network was trained on {listed(used)}; "
-                    "give a table with the same columns"
+                    f"no column {shown(name)}{suggest(name, chunk)}: the network was trained on "
+                    f"{listed(used)}; give a table with the same columns"
                 )
         n = len(chunk[used[0]])
         fields: dict[str, np.ndarray | list[np.ndarray]] = {}
@@ -156,7 +157,7 @@ class TableReader(Reader):
         return Read({name: _kept(fields[name], kept, n) for name in self._spec.columns}, kept, rejected)
 
     def choices(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """`columns`, `bins`, `rare`, `most` as chosen, and the other kinds' choices by column under `inner`."""
+        """`columns`, `bins`, `rare`, `most` as chosen; the other kinds' choices by column under `inner`."""
         chosen: dict[str, Any] = {
             "columns": dict(self.columns),
             "bins": self.bins,
@@ -183,16 +184,19 @@ class TableReader(Reader):
             others.append({"name": o.name, "kind": o.kind, "field": o.field, "gaps": o.gaps, "reader": plain})
             arrays |= {f"{o.field}/{name}": array for name, array in own.items()}
         plain = {
-            "columns": self.columns, "bins": self.bins, "rare": self.rare, "most": self.most, "inner": self.inner,
-            "why": self.why, "numeric": [asdict(p) for p in self.numeric],
-            "categories": [asdict(c) for c in self.categories], "others": others, "spec": self._spec.to_json(),
-        }  # fmt: skip
+            **{name: getattr(self, name) for name in SETTINGS},
+            "why": self.why,
+            "numeric": [asdict(part) for part in self.numeric],
+            "categories": [asdict(category) for category in self.categories],
+            "others": others,
+            "spec": self._spec.to_json(),
+        }
         return plain, arrays
 
     @classmethod
     def restore(cls, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The reader that `state` described."""
-        reader = cls(**{name: plain[name] for name in ("columns", "bins", "rare", "most", "inner")})
+        reader = cls(**{name: plain[name] for name in SETTINGS})
         kinds = {member.name: member for member in cls.members}
         reader.why = dict(plain["why"])
         reader.numeric = tuple(NUMERIC[p["what"]](**_tuples(p)) for p in plain["numeric"])
@@ -217,7 +221,8 @@ class TableReader(Reader):
                 )
             if name not in columns:
                 raise UsageError(
-                    f"reading.columns: no column {shown(name)}{suggest(name, columns)} Its columns: {listed(columns)}"
+                    f"reading.columns: no column {shown(name)}{suggest(name, columns)} "
+                    f"Its columns: {listed(columns)}"
                 )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -295,7 +300,7 @@ class TableReader(Reader):
         ]
         if notes:
             self.why["columns"] = "; ".join(notes)
-        self.why["bins"] = f"quantiles of {n:,} training rows, at least 25 in a bin"
+        self.why["bins"] = f"quantiles of {n:,} training rows, about 50 in a bin, 96 bins at most"
         self.why["rare"] = f"fewer of {n:,} training rows teach a category nothing of its own"
         self.why["most"] = (
             f"the commonest categories of a column, at least 20 of {n:,} training rows for each"
@@ -338,17 +343,25 @@ def _numbers_spec(numbers: np.ndarray, names: Sequence[str], bins: int) -> Spec:
 
 
 def _edges(known: np.ndarray, bins: int) -> tuple[float, ...]:
-    """Rising edges of at most `bins` bins: the values themselves where few, else their quantiles."""
-    distinct = np.unique(known)
+    """Rising edges of at most `bins` bins: the values themselves where few, else quantiles of them.
+
+    A value counts for one bin at most, so that one which fills half the column takes no bins from the rest.
+    """
+    distinct, counts = np.unique(known, return_counts=True)
     if len(distinct) < 2:
         middle = float(distinct[0]) if len(distinct) else 0.0
         return middle - max(1.0, abs(middle)), middle + max(1.0, abs(middle))
     if len(distinct) > bins + 1:
-        distinct = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="nearest"))
+        mass = counts.astype(np.float64)
+        for _ in range(4):
+            mass = np.minimum(mass, mass.sum() / bins)
+        reached = np.cumsum(mass) - mass / 2
+        places = np.searchsorted(reached, np.linspace(0, mass.sum(), bins + 1)[1:-1])
+        distinct = distinct[np.unique([0, *places, len(distinct) - 1])]
     return tuple(float(e) for e in distinct)
 
 
-def _absent(values: Sequence[Any]) -> np.ndarray:
+def _absent(values: Raw) -> np.ndarray:
     """(N,) True where a cell is empty."""
     if isinstance(values, pl.Series):
         return values.is_null().to_numpy()
@@ -357,8 +370,8 @@ def _absent(values: Sequence[Any]) -> np.ndarray:
     return np.array([v is None for v in values], bool)
 
 
-def _some(values: Sequence[Any], places: np.ndarray) -> Sequence[Any]:
-    return [values[int(i)] for i in places] if isinstance(values, list | tuple) else values[places]  # type: ignore[call-overload, no-any-return]
+def _some(values: Raw, places: np.ndarray) -> Any:
+    return [values[int(i)] for i in places] if isinstance(values, list | tuple) else values[places]
 
 
 def _kept(field: np.ndarray | list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray | list[np.ndarray]:

@@ -20,7 +20,7 @@ __all__ = ["rivals"]
 
 
 def rivals(spec: Spec, task: Task, *, members: Sequence[Kind]) -> tuple[Rival, ...]:
-    """Majority, linear, nearest neighbours and boosting; columns of other kinds as their own rivals see them."""
+    """Majority, linear, nearest neighbours, boosting; columns of other kinds as their own rivals see them."""
     encoded = partial(_beside, table=one_hot, task=task, members=members)
     bare = partial(_beside, table=raw, task=task, members=members)
     return (

@@ -39,7 +39,7 @@ def branch(spec: Spec) -> tuple[StageChoice, ...]:
 
 
 def lstm(spec: Spec, task: Task, n: int) -> Blueprint:
-    """Long short-term memory (Hochreiter and Schmidhuber 1997) over embeddings, its states averaged over time."""
+    """Long short-term memory (Hochreiter and Schmidhuber 1997) over embeddings, then pooled over time."""
     network = (
         StageChoice("embedding", "Embedding", {"width": 64, "dropout": 0.2}),
         StageChoice("lstm", "Recurrent", {"width": 128, "cell": "lstm", "dropout": 0.3}),

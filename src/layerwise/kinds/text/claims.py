@@ -18,7 +18,7 @@ KEY = re.compile(r"[0-9A-Fa-f-]+")
 
 
 def claims(columns: Mapping[str, Column]) -> str | None:
-    """The reason why the one column is of texts: files called so, or cells of several words, seldom the same."""
+    """The reason why the one column is of texts: files by name, or cells of several words."""
     if len(columns) != 1:
         return None
     column = next(iter(columns.values()))
@@ -35,7 +35,7 @@ def claims(columns: Mapping[str, Column]) -> str | None:
 
 
 def _is_prose(texts: pl.Series) -> bool:
-    """Whether these are more than names: several words or long, hardly ever the same, and no hexadecimal keys."""
+    """Whether these are more than names: several words or long, seldom the same, no hexadecimal keys."""
     if len(texts) == 0 or texts.n_unique() < 0.3 * len(texts):
         return False
     words = np.mean([len(t.split()) for t in texts])

@@ -63,7 +63,7 @@ def clean(text: str) -> str:
 
 def _checked(text: str) -> str:
     head = text[:4096]
-    strange = sum(c < " " and c not in "\t\n\r\f\x1b" or c == "\ufffd" for c in head)
+    strange = sum((c < " " and c not in "\t\n\r\f\x1b") or c == "\ufffd" for c in head)
     if strange > 0.1 * max(len(head), 10):
         raise Rejected("holds bytes that are no text in UTF-8, UTF-16 or Windows-1252")
     return text

@@ -1,10 +1,11 @@
-"""Units learnt from the data: pairs of neighbours merged, the commonest first (Sennrich, Haddow and Birch 2016)."""
+"""Units learnt from the data by merging the commonest pairs (Sennrich, Haddow and Birch 2016)."""
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 __all__ = ["END", "learn", "split"]
 
@@ -22,7 +23,7 @@ def learn(words: Mapping[str, int], most: int, *, rarest: int = 2) -> list[tuple
     pairs: Counter[tuple[str, str]] = Counter()
     where: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for i, piece in enumerate(pieces):
-        for pair in zip(piece, piece[1:], strict=False):
+        for pair in pairwise(piece):
             pairs[pair] += counts[i]
             where[pair].add(i)
     heap = [(-n, pair) for pair, n in pairs.items()]
@@ -39,10 +40,10 @@ def learn(words: Mapping[str, int], most: int, *, rarest: int = 2) -> list[tuple
         for i in where.pop(pair):
             old = pieces[i]
             new = _merged(old, pair)
-            for p in zip(old, old[1:], strict=False):
+            for p in pairwise(old):
                 pairs[p] -= counts[i]
                 changed.add(p)
-            for p in zip(new, new[1:], strict=False):
+            for p in pairwise(new):
                 pairs[p] += counts[i]
                 where[p].add(i)
                 changed.add(p)
@@ -58,15 +59,11 @@ def split(word: str, ranks: Mapping[tuple[str, str], int]) -> list[str]:
     """`word` in learnt units: the earliest merge that applies, again and again."""
     pieces: list[str] = list(END + word)
     while len(pieces) > 1:
-        pair = min(_neighbours(pieces), key=lambda p: ranks.get(p, len(ranks)))
+        pair = min(pairwise(pieces), key=lambda p: ranks.get(p, len(ranks)))
         if pair not in ranks:
             break
         pieces = _merged(pieces, pair)
     return pieces
-
-
-def _neighbours(pieces: Sequence[str]) -> Iterable[tuple[str, str]]:
-    return zip(pieces, pieces[1:], strict=False)
 
 
 def _merged(pieces: Sequence[str], pair: tuple[str, str]) -> list[str]:

@@ -76,7 +76,8 @@ class TextReader(Reader):
                 continue
         if not any(texts):
             raise DataError(
-                f"not one of {len(rows):,} training rows holds a text that can be read; look at the first files or cells"
+                f"not one of {len(rows):,} training rows holds a text that can be read; "
+                "look at the first files or cells"
             )
         self._choose(texts, len(rows))
         self._learn([t.lower() for t in texts] if self.lower else texts)
@@ -84,7 +85,7 @@ class TextReader(Reader):
 
     @property
     def spec(self) -> Spec:
-        """Tokens over time; `names` says of what: "words", or "words and n-grams" where the order is above 1."""
+        """Tokens over time; `names` says of what: "words", or "words and n-grams" for an order above 1."""
         return self._spec
 
     def read(self, chunk: Mapping[str, Sequence[Any]]) -> Read:
@@ -105,9 +106,12 @@ class TextReader(Reader):
         """Settings, units and n-grams."""
         known = self._known
         plain = {
-            "settings": self._settings(), "why": self.why, "units": list(known.units), "learnt": [list(m) for m in known.merges],
+            "settings": self._settings(),
+            "why": self.why,
+            "units": list(known.units),
+            "learnt": [list(merge) for merge in known.merges],
             "most_tokens": self._spec.longest,
-        }  # fmt: skip
+        }
         return plain, {"codes": known.codes, "tokens": known.tokens}
 
     @classmethod
@@ -175,7 +179,7 @@ class TextReader(Reader):
         )
         if len(self._known) == 1:
             raise DataError(
-                f"no {self.units} occur in {self.rare} of {len(texts):,} texts, so there is nothing to learn from; "
+                f"no {self.units} occur in {self.rare} of {len(texts):,} texts: nothing to learn from; "
                 "try --set reading.units=characters or --set reading.rare=1"
             )
         encode = self._known.encoder()

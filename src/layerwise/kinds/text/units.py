@@ -60,7 +60,10 @@ class Vocabulary:
         return 1 + len(self.units) + len(self.codes)
 
     def encoder(self) -> Callable[[str, int], np.ndarray]:
-        """(text, longest) -> (T,) int32: its first `longest` units in order, then the n-grams in them."""
+        """(text, longest) -> (T,) int32: its first `longest` units in order, then each n-gram in them once.
+
+        That an n-gram occurs says more than how often (Wang and Manning 2012).
+        """
         split = _splitter(self.kind, self.merges)
         known = {u: i + 1 for i, u in enumerate(self.units)}
 
@@ -80,11 +83,11 @@ class Vocabulary:
         return tuple(names)
 
     def _ngrams(self, units: np.ndarray) -> Iterable[np.ndarray]:
-        """The tokens of known 2-grams, then 3-grams and so on, in order."""
+        """The tokens of known 2-grams, then of 3-grams and so on, each once."""
         heads = units
         while len(heads) > 1:
             heads = self._look_up(self._codes(heads, units))
-            found = heads[heads > 0]
+            found = np.unique(heads[heads > 0])
             if len(found) == 0:
                 return
             yield found
@@ -97,7 +100,7 @@ class Vocabulary:
     def _with_ngrams(
         self, texts: Sequence[str], *, order: int, most: int, rare: int, longest: int
     ) -> Vocabulary:
-        """This vocabulary of units with n-grams, order by order; each order has an equal share of the room."""
+        """This vocabulary with n-grams, order by order; each order has an equal share of the room."""
         grown = self
         encode = self.encoder()
         sequences = [encode(text, longest) for text in texts] if order > 1 else []
