@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from layerwise.errors import shown
-from layerwise.figures import count, number, share
+from layerwise.figures import count, share
 from layerwise.findings import Curves, Dots, Finding, Gallery, Heat, Rows, Tile
 from layerwise.look.examples import Examples
 from layerwise.look.held import Held
@@ -91,8 +91,7 @@ def _recall(table: np.ndarray, names: list[str]) -> Finding:
     chart = Dots(
         rows[:MOST_CLASSES],
         "recall: share of the class that is found",
-        "Recall of each class, worst first: "
-        + "; ".join(f"{r[0]} {number(r[1], r[2], r[3])}" for r in rows[:MOST_CLASSES]),
+        "Recall of each class with its interval, worst first.",
     )
     caveats = (
         [f"The chart shows the worst {MOST_CLASSES} of {len(rows)} classes."]
@@ -109,7 +108,7 @@ def _recall(table: np.ndarray, names: list[str]) -> Finding:
     worst = rows[0]
     return Finding(
         "recall",
-        f"The class found least is {worst[0]}: {share(worst[1])} of it.",
+        f"Least is found of {worst[0]}: {share(worst[1])}.",
         n=int(sizes.sum()),
         method="Wilson's 95 % intervals",
         caveat=" ".join(caveats),
@@ -129,7 +128,7 @@ def _reliability(held: Held) -> Finding:
     mean, truth = float(confidence.mean()), float(right.mean())
     low, high = wilson(float(right.sum()), len(right))
     if low <= mean <= high:
-        said = "which agree within what this many answers can show"
+        said = f"the two agree as far as {count(len(right))} answers can show"
     else:
         said = "it is too sure of itself" if mean > truth else "it is less sure than it could be"
     chart = Curves(
@@ -137,14 +136,13 @@ def _reliability(held: Held) -> Finding:
         {"right": hit},
         "confidence",
         "share that is right",
-        "Share of right answers against confidence: "
-        + "; ".join(f"{a:.2f}: {b:.2f}" for a, b in zip(x, hit, strict=True)),
+        "On the dashed line confidence is the share of right answers.",
         bands={"right": ([e[0] for e in ends], [e[1] for e in ends])},
         diagonal=True,
     )
     return Finding(
         "reliability",
-        f"It is {share(mean)} sure on average and right in {share(truth)}: {said}.",
+        f"On average it is {share(mean)} sure and right in {share(truth)}; {said}.",
         n=len(right),
         method=f"{len(bins)} bins of equal numbers of answers, Wilson's 95 % intervals",
         pictures=(chart,),
@@ -175,5 +173,5 @@ def _mistakes(held: Held, names: list[str], examples: Examples) -> Finding:
         else f"The {len(worst)} surest of {count(len(wrong))} wrong answers.",
         n=len(answers),
         caveat="" if few else "Chosen for being surest: other mistakes look less strange.",
-        pictures=(Gallery(tiles, "Wrong answers with their examples.", examples=True),),
+        pictures=(Gallery(tiles, "What was said, how sure it was, and what is true.", examples=True),),
     )

@@ -22,7 +22,7 @@ BATCH = 64
 
 
 def cost(net: nn.Module, store: Store, rows: np.ndarray, *, model_bytes: int, multiply_adds: int) -> Section:
-    """Bytes of the model, multiply-adds and milliseconds an example, and the memory this process took.
+    """Bytes of the model, multiply-adds and milliseconds an example.
 
     `rows` are places in the store; the first 64 of them are asked. Times are medians of several runs.
     """
@@ -51,16 +51,6 @@ def cost(net: nn.Module, store: Store, rows: np.ndarray, *, model_bytes: int, mu
             method=here,
         ),
     ]
-    peak = peak_memory()
-    if peak is not None:
-        findings.append(
-            Finding(
-                "cost.memory",
-                "the most memory that this run took, training and report included.",
-                _rounded(peak / 1e6),
-                unit="MB",
-            )
-        )
     heading = f"It takes {in_bytes(model_bytes)} on disk and {in_seconds(many)} an example."
     return Section("cost", heading, tuple(findings))
 

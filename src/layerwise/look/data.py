@@ -55,7 +55,7 @@ def data(
     other_split: OtherSplit | None = None,
     seed: int = 0,
 ) -> Section:
-    """`targets` (N,) encoded and `groups` (N,) are of all stored rows; `examples` shows all of them in that order.
+    """`targets` (N, ...) encoded, `groups` (N,) and `examples` are of all stored rows, in their order.
 
     `reading` is what the reader chose, and why; `notes` are guesses, a sentence each.
     """
@@ -81,7 +81,7 @@ def data(
         )
     if notes:
         findings.append(Finding("data.notes", " ".join(_sentence(note) for note in notes)))
-    return Section("data", f"{count(len(targets))} {things}: {task.sentence}.", tuple(findings))
+    return Section("data", f"{count(len(targets))} {things}; the answer is {task.sentence}.", tuple(findings))
 
 
 def _counts(task: Task, targets: np.ndarray, parts: Parts) -> Finding:
@@ -89,24 +89,16 @@ def _counts(task: Task, targets: np.ndarray, parts: Parts) -> Finding:
     sizes = ", ".join(f"{count(len(rows))} {name}" for name, rows in places.items())
     fitted = targets[np.concatenate([parts.train, parts.validation])]
     if task.name in ("regress", "forecast"):
-        values = fitted[np.isfinite(fitted)]
-        tally, edges = np.histogram(values, bins=min(20, max(1, len(values) // 5)))
-        bars = Bars(
-            [
-                (f"{number(float(a))} to {number(float(b))}", float(t))
-                for t, a, b in zip(tally, edges[:-1], edges[1:], strict=True)
-            ],
-            "training values",
-            f"Training values from {number(float(values.min()))} to {number(float(values.max()))}, half of them below {number(float(np.median(values)))}.",
-        )
-        return Finding("data.counts", f"{capital(sizes)}.", n=len(targets), pictures=(bars,))
+        return Finding("data.counts", f"{capital(sizes)}.", n=len(targets), pictures=(_histogram(fitted),))
     tally = fitted.sum(axis=0) if fitted.ndim == 2 else np.bincount(fitted, minlength=task.outputs)
     names = label_names(task)
     order = np.argsort(-tally, kind="stable")
+    most, least = order[0], order[-1]
     bars = Bars(
         [(names[i], float(tally[i])) for i in order[:MOST_BARS]],
         "training examples",
-        f"From {count(int(tally.max()))} training examples of {names[order[0]]} to {count(int(tally.min()))} of {names[order[-1]]}.",
+        f"From {count(int(tally[most]))} training examples of {names[most]}"
+        f" to {count(int(tally[least]))} of {names[least]}.",
     )
     rows = [(names[i], *(_of(targets[p], i) for p in places.values())) for i in order]
     table = Rows(
@@ -114,6 +106,18 @@ def _counts(task: Task, targets: np.ndarray, parts: Parts) -> Finding:
     )
     caveat = f"The chart shows the {MOST_BARS} commonest of {len(names)}." if len(names) > MOST_BARS else ""
     return Finding("data.counts", f"{capital(sizes)}.", n=len(targets), caveat=caveat, pictures=(bars, table))
+
+
+def _histogram(targets: np.ndarray) -> Bars:
+    values = targets[np.isfinite(targets)]
+    tally, edges = np.histogram(values, bins=min(20, max(1, len(values) // 5)))
+    ends = [number(float(edge)) for edge in edges]
+    low, middle, high = (number(float(q)) for q in np.quantile(values, (0, 0.5, 1)))
+    return Bars(
+        [(f"{a} to {b}", float(t)) for t, a, b in zip(tally, ends[:-1], ends[1:], strict=True)],
+        "training values",
+        f"Training values from {low} to {high}, half of them below {middle}.",
+    )
 
 
 def _of(targets: np.ndarray, i: int) -> int:
@@ -137,43 +141,42 @@ def _samples(task: Task, targets: np.ndarray, parts: Parts, examples: Examples, 
         Tile(examples.show(int(i)), labels_of(task, targets[i : i + 1])[0], shown(examples.ids[i], 60)[1:-1])
         for i in drawn
     ]
-    return Finding("data.samples", said, pictures=(Gallery(tiles, said, examples=True),))
+    return Finding(
+        "data.samples", said, pictures=(Gallery(tiles, "Each with its name and its label.", examples=True),)
+    )
 
 
 def _groups(groups: np.ndarray, parts: Parts, word: str, things: str) -> Finding:
-    used = np.concatenate(parts[:3])
-    sizes = np.unique(groups[used], return_counts=True)[1]
-    sides = [len(np.unique(groups[rows])) for rows in (np.concatenate(parts[:2]), parts.held)]
-    both = len(np.intersect1d(groups[np.concatenate(parts[:2])], groups[parts.held]))
-    apart = (
-        f"No {word} stands on both sides."
-        if not both
-        else f"{count(both)} {plural(word)} stand on both sides."
-    )
+    fitted = np.concatenate(parts[:2])
+    sizes = np.unique(groups[np.concatenate([fitted, parts.held])], return_counts=True)[1]
+    train, held = np.unique(groups[fitted]), np.unique(groups[parts.held])
+    both = len(np.intersect1d(train, held))
+    apart = f"{count(both)} {plural(word)} stand" if both else f"No {word} stands"
     return Finding(
         "data.groups",
-        f"{count(len(sizes))} {plural(word)} of {count(int(sizes.min()))} to {count(int(sizes.max()))} {things}:"
-        f" {count(sides[0])} to train on, {count(sides[1])} held out. {apart}",
+        f"{count(len(sizes))} {plural(word)}, each of {count(int(sizes.min()))} to {count(int(sizes.max()))}"
+        f" {things}: {count(len(train))} to train on, {count(len(held))} held out. {apart} on both sides.",
         n=len(sizes),
     )
 
 
 def _other_split(other: OtherSplit, word: str) -> Finding:
-    name = NAMES.get(other.used.name, other.used.name)
-    rows = [(f"split by {word}", *other.used[1:4]), ("random split", *other.random[1:4])]
+    name, used, random = NAMES.get(other.used.name, other.used.name), other.used, other.random
     dots = Dots(
-        rows,
+        [
+            (f"split by {word}", used.value, used.low, used.high),
+            ("random split", random.value, random.low, random.high),
+        ],
         f"{name} of {other.rival}",
         f"{capital(name)} of {other.rival} on either split.",
-        strong=(rows[0][0],),
+        strong=(f"split by {word}",),
     )
-    gap = other.random.value - other.used.value
+    here, there = (number(m.value, m.low, m.high) for m in (used, random))
     return Finding(
         "data.random_split",
-        f"{capital(other.rival)} reaches {name} {number(other.used.value, other.used.low, other.used.high)} on this split and"
-        f" {number(other.random.value, other.random.low, other.random.high)} on a random one"
-        + (f", which lets examples of one {word} stand on both sides." if abs(gap) > 1e-12 else "."),
-        n=other.used.n,
+        f"{capital(other.rival)} reaches a {name} of {here} on this split and of {there} on a random one,"
+        f" which lets examples of one {word} stand on both sides.",
+        n=used.n,
         pictures=(dots,),
     )
 
@@ -184,7 +187,8 @@ def _left_out(left_out: Sequence[LeftOut], kept: int) -> Finding:
     rows = [(shown(one.path, 200)[1:-1], one.reason) for one in left_out]
     table = Rows(["path", "reason"], rows, "Everything that was left out, and why.", fold=True)
     whole = len(left_out) + kept
-    said = f"{count(len(left_out))} of {count(whole)} were left out ({share(len(left_out) / whole)})."
+    were = "was" if len(left_out) == 1 else "were"
+    said = f"{count(len(left_out))} of {count(whole)} {were} left out ({share(len(left_out) / whole)})."
     return Finding("data.quarantine", said, n=whole, pictures=(table,))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import ceil, isfinite
+from collections.abc import Iterator, Mapping
+from math import ceil
 
 import numpy as np
 from scipy.stats import ks_2samp
@@ -22,6 +22,8 @@ __all__ = ["doubts"]
 THIN = 20  # held-out examples of a class
 FEW_GROUPS = 10
 SHIFT = 0.2  # largest difference of the two distribution functions that passes unmentioned
+RARE = 0.2  # of the commonest class
+MUCH_LEFT_OUT = 0.01
 
 
 def doubts(
@@ -39,171 +41,142 @@ def doubts(
 ) -> Section:
     """What to doubt about a run. `targets`, `groups` and `facts` are of all stored rows."""
     findings = [
-        *_thin(task, targets, parts),
+        *_thin(task, targets[parts.held]),
         *_grouped(groups, parts, group_word, things),
-        *_gap(other_split, group_word),
-        *_shift(facts or {}, parts),
-    ]
-    if left_out and left_out / (left_out + len(targets)) >= 0.01:
-        findings.append(
-            Finding(
-                "doubts.left_out",
-                f"{share(left_out / (left_out + len(targets)))} of the data could not be used; what they held is not in any figure here.",
-                n=left_out + len(targets),
-            )
-        )
-    findings += [
+        *_other_split(other_split, group_word),
+        *_shifted(facts or {}, parts),
+        *_left_out(left_out, len(targets)),
         Finding("doubts.elsewhere", f"Not checked: {things} from other sources than these."),
         Finding(
             "doubts.one_run",
             "Not checked: how much the figures change with another seed. This is one training run.",
         ),
-        *_helps(task, targets, parts, comparison, groups, group_word, things),
+        *_more_held_out(comparison, plural(group_word) if groups is not None else things),
+        *_more_of_the_rare(task, targets[np.concatenate(parts[:2])]),
     ]
-    found = len(findings)
-    return Section("doubts", f"{found} things to keep in mind.", tuple(findings))
+    return Section("doubts", f"{len(findings)} things to keep in mind.", tuple(findings))
 
 
-def _thin(task: Task, targets: np.ndarray, parts: Parts) -> list[Finding]:
+def _thin(task: Task, held: np.ndarray) -> Iterator[Finding]:
+    """Classes or tags with few held-out examples, and classes that training never saw."""
     if task.name not in ("classify", "tags"):
-        return []
-    held = targets[parts.held]
-    sizes = (
-        held.sum(axis=0).astype(int)
-        if held.ndim == 2
-        else np.bincount(held[held >= 0], minlength=task.outputs)
-    )
-    names, word = label_names(task), "tags" if held.ndim == 2 else "classes"
-    findings = []
+        return
+    one = held.ndim == 1
+    sizes = np.bincount(held[held >= 0], minlength=task.outputs) if one else held.sum(axis=0).astype(int)
+    names, word = label_names(task), "classes" if one else "tags"
     thin = [i for i in np.argsort(sizes, kind="stable") if sizes[i] < THIN]
     if thin:
-        table = Rows(
-            ["class", "held-out examples"],
-            [(names[i], int(sizes[i])) for i in thin],
-            f"{word} with few held-out examples.",
-            fold=len(thin) > 10,
+        rows = [(names[i], int(sizes[i])) for i in thin]
+        header = [word, "held-out examples"]
+        yield Finding(
+            "doubts.thin",
+            f"{len(thin)} of {len(names)} {word} have fewer than {THIN} held-out examples: figures for them"
+            " alone say little.",
+            n=len(held),
+            pictures=(Rows(header, rows, f"The thinnest {word}.", fold=len(thin) > 10),),
         )
-        findings.append(
-            Finding(
-                "doubts.thin",
-                f"{len(thin)} of {len(names)} {word} have fewer than {THIN} held-out examples: figures for them alone say little.",
-                n=len(held),
-                pictures=(table,),
-            )
-        )
-    unseen = int((held < 0).sum()) if held.ndim == 1 else 0
+    unseen = int((held < 0).sum()) if one else 0
     if unseen:
-        findings.append(
-            Finding(
-                "doubts.unseen",
-                f"{count(unseen)} held-out examples are of classes that training never saw; they count as wrong.",
-                n=len(held),
-            )
+        were = "example is of a class" if unseen == 1 else "examples are of classes"
+        yield Finding(
+            "doubts.unseen",
+            f"{count(unseen)} held-out {were} that training never saw, and counts as wrong.",
+            n=len(held),
         )
-    return findings
 
 
-def _grouped(groups: np.ndarray | None, parts: Parts, word: str, things: str) -> list[Finding]:
+def _grouped(groups: np.ndarray | None, parts: Parts, word: str, things: str) -> Iterator[Finding]:
     if groups is None:
-        return [
-            Finding(
-                "doubts.groups",
-                f"No groups were found or given. If several {things} come from one source, near-copies may stand on both sides"
-                " and flatter every figure; --group names the column that tells sources apart.",
-            )
-        ]
-    held = len(np.unique(groups[parts.held]))
-    if held >= FEW_GROUPS:
-        return []
-    few = f"only {count(held)} {plural(word)}" if held != 1 else f"only one {word}"
-    return [
-        Finding("doubts.groups", f"The held-out {things} come from {few}: the intervals are rough.", n=held)
-    ]
-
-
-def _gap(other: OtherSplit | None, word: str) -> list[Finding]:
-    if other is None or not isfinite(other.random.value - other.used.value):
-        return []
-    apart = other.random.low > other.used.high or other.random.high < other.used.low
-    if not apart:
-        return []
-    return [
-        Finding(
-            "doubts.random_split",
-            f"A random split would mislead: {other.rival} scores {number(other.random.value, other.random.low, other.random.high)}"
-            f" there and {number(other.used.value, other.used.low, other.used.high)} on {plural(word)} kept whole."
-            f" Figures of other work on these data may be of the random kind.",
+        yield Finding(
+            "doubts.groups",
+            f"No groups were found or given. If several {things} come from one source, near-copies may stand"
+            " on both sides and flatter every figure; --group names the column that tells sources apart.",
         )
-    ]
+        return
+    held = len(np.unique(groups[parts.held]))
+    if held < FEW_GROUPS:
+        few = f"only {count(held)} {plural(word)}" if held != 1 else f"only one {word}"
+        said = f"The held-out {things} come from {few}: the intervals are rough."
+        yield Finding("doubts.groups", said, n=held)
 
 
-def _shift(facts: Mapping[str, np.ndarray], parts: Parts) -> list[Finding]:
-    """Facts whose distribution differs between training and held-out rows (Kolmogorov-Smirnov)."""
-    found = []
+def _other_split(other: OtherSplit | None, word: str) -> Iterator[Finding]:
+    """A random split that scores better or worse than chance explains."""
+    if other is None:
+        return
+    used, random = other.used, other.random
+    if random.low > used.high or random.high < used.low:
+        there, here = (number(m.value, m.low, m.high) for m in (random, used))
+        yield Finding(
+            "doubts.random_split",
+            f"A random split would mislead: {other.rival} scores {there} there and {here} where"
+            f" {plural(word)} are kept whole. Figures of other work on these data may be of the random kind.",
+        )
+
+
+def _shifted(facts: Mapping[str, np.ndarray], parts: Parts) -> Iterator[Finding]:
+    """Facts whose distribution differs between training and held-out rows."""
     train = np.concatenate(parts[:2])
     for name, values in facts.items():
         column = np.asarray(values)
         if column.ndim != 1 or column.dtype.kind not in "biuf":
             continue
-        a, b = (column[rows][np.isfinite(column[rows])].astype(np.float64) for rows in (train, parts.held))
+        column = column.astype(np.float64)
+        a, b = (column[rows][np.isfinite(column[rows])] for rows in (train, parts.held))
         if not len(a) or not len(b):
             continue
         distance, chance = ks_2samp(a, b, method="asymp")
         if distance > SHIFT and chance < 0.001:
-            found.append(
-                Finding(
-                    f"doubts.shift.{name}",
-                    f"Held-out examples differ in {name.replace('_', ' ')}: half of them lie below {number(float(np.median(b)))},"
-                    f" half of the training examples below {number(float(np.median(a)))}.",
-                    n=len(b),
-                    method=f"Kolmogorov-Smirnov distance {distance:.2f}",
-                )
+            here, there = (number(float(np.median(values))) for values in (b, a))
+            what = name.replace("_", " ")
+            yield Finding(
+                f"doubts.shift.{name}",
+                f"Held-out examples differ in {what}: the middle one has {here}, that of the training"
+                f" examples {there}.",
+                n=len(b),
+                method=f"Kolmogorov-Smirnov distance {distance:.2f}",
             )
-    return found
 
 
-def _helps(
-    task: Task,
-    targets: np.ndarray,
-    parts: Parts,
-    comparison: Comparison,
-    groups: np.ndarray | None,
-    word: str,
-    things: str,
-) -> list[Finding]:
-    """What would narrow the doubt, from the width of intervals and the counts of classes and groups."""
-    findings = []
+def _left_out(left_out: int, kept: int) -> Iterator[Finding]:
+    part = left_out / max(1, left_out + kept)
+    if part >= MUCH_LEFT_OUT:
+        said = f"{share(part)} of the data could not be used; no figure here says what they held."
+        yield Finding("doubts.left_out", said, n=left_out + kept)
+
+
+def _more_held_out(comparison: Comparison, units: str) -> Iterator[Finding]:
+    """How many held-out examples or groups would tell the network from the best rival."""
     ahead = comparison.ahead
-    if comparison.winner == "nobody" and ahead is not None and abs(ahead.value) > 0:
-        half = (ahead.high - ahead.low) / 2
-        times = (half / abs(ahead.value)) ** 2
-        unit = plural(word) if groups is not None else things
-        size = ahead.groups or ahead.n
-        findings.append(
-            Finding(
-                "doubts.more_held",
-                f"To tell the network from {comparison.best}, if the difference in {NAMES.get(ahead.name, ahead.name)} stays as it is, would take"
-                f" about {count(_round_up(times * size))} held-out {unit} instead of {count(size)}.",
-                method="intervals narrow with the square root of the number",
-            )
+    if ahead is None or comparison.winner != "nobody" or not ahead.value:
+        return
+    half, size = (ahead.high - ahead.low) / 2, ahead.groups or ahead.n
+    wanted = _rounded_up((half / abs(ahead.value)) ** 2 * size)
+    if wanted > size:
+        name = NAMES.get(ahead.name, ahead.name)
+        yield Finding(
+            "doubts.more_held",
+            f"If the difference in {name} stays as it is, telling the network from"
+            f" {comparison.best} would take about {count(wanted)} held-out {units} instead of {count(size)}.",
+            method="intervals narrow with the square root of the number",
         )
-    if task.name == "classify":
-        train = np.concatenate(parts[:2])
-        sizes = np.bincount(targets[train], minlength=task.outputs)
-        rare = [i for i in np.argsort(sizes, kind="stable") if sizes[i] < 0.2 * sizes.max()][:5]
-        if rare:
-            names = label_names(task)
-            findings.append(
-                Finding(
-                    "doubts.more_rare",
-                    f"The rarest classes have less than a fifth of the commonest's {count(int(sizes.max()))} training examples:"
-                    f" {listed(f'{names[i]} ({count(int(sizes[i]))})' for i in rare)}. More of these come first.",
-                )
-            )
-    return findings
 
 
-def _round_up(n: float) -> int:
+def _more_of_the_rare(task: Task, fitted: np.ndarray) -> Iterator[Finding]:
+    if task.name != "classify":
+        return
+    sizes, names = np.bincount(fitted, minlength=task.outputs), label_names(task)
+    rare = [i for i in np.argsort(sizes, kind="stable") if sizes[i] < RARE * sizes.max()]
+    if rare:
+        few = listed((f"{names[i]} ({count(int(sizes[i]))})" for i in rare), 5)
+        yield Finding(
+            "doubts.more_rare",
+            f"More examples of the rarest classes come first: {few} have less than a fifth of the commonest's"
+            f" {count(int(sizes.max()))} training examples.",
+        )
+
+
+def _rounded_up(n: float) -> int:
     """Two significant digits, upwards: an estimate that claims no more."""
     if n < 100:
         return ceil(n)

@@ -106,8 +106,7 @@ def _against_truth(truth: np.ndarray, answers: np.ndarray) -> Finding:
         {"answer": middle.tolist()},
         "truth",
         "answer",
-        "Median answer by truth: "
-        + "; ".join(f"{number(a)}: {number(float(b))}" for a, b in zip(x, middle, strict=True)),
+        "On the dashed line the answer is the truth.",
         bands={"answer": (low.tolist(), high.tolist())},
         diagonal=True,
     )
@@ -141,7 +140,7 @@ def _by_size(truth: np.ndarray, answers: np.ndarray) -> Finding:
     chart = Dots(
         rows,
         "mean absolute error",
-        "Mean absolute error by truth: " + "; ".join(f"{r[0]} {number(*r[1:])}" for r in rows),
+        "Mean absolute error by how large the truth is.",
     )
     return Finding(
         "by_size",
@@ -159,11 +158,12 @@ def _draw(rows: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _course(steps: Sequence[int], answer: np.ndarray, truth: np.ndarray) -> Curves:
+    ends = [number(float(v)) for v in (answer[0], answer[-1], truth[0], truth[-1])]
     return Curves(
         steps,
         {"forecast": answer.tolist(), "truth": truth.tolist()},
         "steps ahead",
         "value",
-        f"Forecast from {number(float(answer[0]))} to {number(float(answer[-1]))}, truth from {number(float(truth[0]))} to {number(float(truth[-1]))}.",
+        f"Forecast from {ends[0]} to {ends[1]}, truth from {ends[2]} to {ends[3]}.",
         small=True,
     )

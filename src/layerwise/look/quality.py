@@ -75,23 +75,22 @@ def quality(
         findings += CLOSER[task.name](held, examples)
     if groups is not None and len(targets):
         findings.append(_by_group(held, group_word))
-    first = metrics[task.primary]
-    heading = (
-        f"{capital(NAMES.get(first.name, first.name))} on held-out data is {number(first.value, first.low, first.high)}."
-        if isfinite(first.value)
-        else f"The held-out rows do not determine the {NAMES.get(first.name, first.name)}."
-    )
-    return Section("quality", heading, tuple(findings))
+    return Section("quality", _heading(metrics[task.primary]), tuple(findings))
+
+
+def _heading(m: Metric) -> str:
+    name = NAMES.get(m.name, m.name)
+    if not isfinite(m.value):
+        return f"The held-out rows do not determine the {name}."
+    return f"{capital(name)} on held-out data is {number(m.value, m.low, m.high)}."
 
 
 def _metric(m: Metric, plural_of_groups: str) -> Finding:
     """The figure stands before the sentence."""
-    known = isfinite(m.value)
+    known, name = isfinite(m.value), NAMES.get(m.name, m.name)
     return Finding(
         m.name,
-        SENTENCES.get(m.name, f"{NAMES.get(m.name, m.name)}.")
-        if known
-        else f"{capital(NAMES.get(m.name, m.name))} cannot be told.",
+        SENTENCES.get(m.name, f"{name}.") if known else f"{capital(name)} cannot be told.",
         m.value if known else None,
         m.low if isfinite(m.low) else None,
         m.high if isfinite(m.high) else None,
@@ -118,8 +117,7 @@ def _by_group(held: Held, group_word: str) -> Finding:
     chart = Dots(
         rows[:MOST_GROUPS],
         label,
-        f"{capital(label)} by {group_word}, worst first: "
-        + "; ".join(f"{r[0]} {number(r[1])}" for r in rows[:MOST_GROUPS]),
+        f"{capital(label)} by {group_word}, worst first.",
     )
     return Finding(
         "groups",

@@ -10,11 +10,14 @@ import numpy as np
 
 from layerwise.figures import count, figure, number
 from layerwise.findings import Dots, Finding, Rows, Section
-from layerwise.look.words import NAMES, capital, plural
+from layerwise.look.words import NAMES, capital
+from layerwise.look.words import plural as plural_of
 from layerwise.tasks.base import Metric, Task
-from layerwise.tasks.metrics import paired
+from layerwise.tasks.metrics import LESS_IS_BETTER, paired
 
 __all__ = ["Comparison", "compare", "rivals", "verdict"]
+
+OURS = "the network"
 
 
 class Comparison(NamedTuple):
@@ -66,56 +69,39 @@ def rivals(comparison: Comparison, *, group_word: str = "group") -> Section:
     """One dot and interval for each method, the paired difference, and every metric in a table."""
     net, best, ahead = comparison.net, comparison.best, comparison.ahead
     name = NAMES.get(net.name, net.name)
-    rows = [("the network", net.value, net.low, net.high)]
-    rows += [
-        (rival, m[net.name].value, m[net.name].low, m[net.name].high)
-        for rival, m in comparison.rivals.items()
-    ]
+    methods = {OURS: net, **{rival: m[net.name] for rival, m in comparison.rivals.items()}}
+    rows = [(method, m.value, m.low, m.high) for method, m in methods.items() if isfinite(m.value)]
+    rows.sort(key=lambda row: row[1], reverse=net.name not in LESS_IS_BETTER)
     dots = Dots(
-        [row for row in rows if isfinite(row[1])],
+        rows,
         name,
-        f"{capital(name)} of each method: " + "; ".join(f"{r[0]} {figure(*r[1:])}" for r in rows),
-        strong=("the network",),
+        f"{capital(name)} of each method on the same held-out examples, best first.",
+        strong=(OURS,),
     )
-    findings = []
+    pictures = (dots, _table(comparison)) if comparison.rivals else ()
     if best is not None and ahead is not None:
-        findings.append(
-            Finding(
-                "rivals.ahead",
-                f"{_ahead(ahead, best)} {_on(ahead, group_word)}",
-                ahead.value,
-                ahead.low,
-                ahead.high,
-                n=ahead.n,
-                method=f"difference in {name} on the same examples, paired bootstrap, 95 %",
-                pictures=(dots,),
-            )
+        same = f"on the same {count(ahead.n)} examples"
+        said = {
+            "network": f"is how far the network is ahead of {best}, {same}.",
+            "rival": f"is how far the network is behind {best}, {same}.",
+            "nobody": f"lies between the network and {best}, {same}; the interval holds no difference.",
+        }[comparison.winner]
+        over = f", drawn over {count(ahead.groups)} {plural_of(group_word)}" if ahead.groups else ""
+        method = f"paired difference in {name}, positive where the network is better{over}"
+        finding = Finding(
+            "rivals.ahead",
+            said,
+            ahead.value,
+            ahead.low,
+            ahead.high,
+            n=ahead.n,
+            method=method,
+            pictures=pictures,
         )
-    elif comparison.rivals:
-        findings.append(
-            Finding(
-                "rivals.ahead",
-                f"These examples do not determine the {name} of every method.",
-                pictures=(dots,),
-            )
-        )
-    for rival, metrics in comparison.rivals.items():
-        m = metrics[net.name]
-        findings.append(
-            Finding(
-                f"rivals.{rival}",
-                f"{capital(rival)}: {name} {figure(m.value, m.low, m.high)}.",
-                m.value,
-                m.low,
-                m.high,
-                n=m.n,
-            )
-        )
-    if comparison.rivals:
-        findings.append(
-            Finding("rivals.table", "Every metric of every rival.", pictures=(_table(comparison),))
-        )
-    return Section("rivals", _heading(comparison), tuple(findings))
+    else:
+        why = "These examples do not rank the methods." if comparison.rivals else "No rival was tried."
+        finding = Finding("rivals.ahead", why, pictures=pictures)
+    return Section("rivals", _heading(comparison), (finding,))
 
 
 def verdict(
@@ -127,11 +113,12 @@ def verdict(
     `group_word` is what groups are called, where the split keeps them whole.
     """
     net, best, ahead = comparison.net, comparison.best, comparison.ahead
-    where = f"n {_groups(group_word) if group_word else plural} it has never {verb}, "
+    where = f"n {plural_of(group_word) if group_word else plural} it has never {verb}, "
     noun = f" {plural}" if group_word else ""
     if not isfinite(net.value):
         why = f": {net.caveat}" if net.caveat else ""
-        sentence = f"The network's {NAMES.get(net.name, net.name)} cannot be told on these {count(net.n)} {plural}{why}."
+        name = NAMES.get(net.name, net.name)
+        sentence = f"The network's {name} cannot be told on these {count(net.n)} {plural}{why}."
         return Finding(net.name, sentence, n=net.n)
     long, short = PHRASES.get(net.name, _plain_phrase(net.name))(net, noun)
     if best is None or ahead is None:
@@ -148,7 +135,7 @@ def verdict(
                 f" no difference that these {_size(net, plural, group_word)} can show."
             )
     method = (
-        f"95 % interval over {count(net.groups)} {_groups(group_word or 'group')}"
+        f"95 % interval over {count(net.groups)} {plural_of(group_word or 'group')}"
         if net.groups
         else "95 % interval"
     )
@@ -175,7 +162,7 @@ def _right_in(net: Metric, noun: str) -> tuple[Phrase, Phrase]:
 
 
 def _reaches(start: str, again: str) -> Callable[[Metric, str], tuple[Phrase, Phrase]]:
-    def phrases(net: Metric, noun: str) -> tuple[Phrase, Phrase]:
+    def phrases(net: Metric, _noun: str) -> tuple[Phrase, Phrase]:
         def of(value: float) -> str:
             return number(value, net.low, net.high)
 
@@ -202,26 +189,9 @@ PHRASES = {
 }
 
 
-def _ahead(ahead: Metric, best: str) -> str:
-    by = number(abs(ahead.value), ahead.low, ahead.high)
-    low, high = sorted((ahead.low, ahead.high)) if ahead.value >= 0 else sorted((-ahead.low, -ahead.high))
-    where = "ahead of" if ahead.value >= 0 else "behind"
-    ends = f"{number(low, ahead.low, ahead.high)} to {number(high, ahead.low, ahead.high)}"
-    return f"The network is {where} {best} by {by} ({ends}),"
-
-
-def _on(metric: Metric, group_word: str) -> str:
-    groups = f" in {count(metric.groups)} {_groups(group_word)}" if metric.groups else ""
-    return f"judged on the same {count(metric.n)} examples{groups}."
-
-
 def _size(metric: Metric, plural: str, group_word: str | None) -> str:
-    groups = f" in {count(metric.groups)} {_groups(group_word)}" if metric.groups and group_word else ""
+    groups = f" in {count(metric.groups)} {plural_of(group_word)}" if metric.groups and group_word else ""
     return f"{count(metric.n)} {plural}{groups}"
-
-
-def _groups(word: str) -> str:
-    return plural(word)
 
 
 def _heading(comparison: Comparison) -> str:

@@ -50,7 +50,7 @@ def _by_tag(held: Held, truth: np.ndarray, answers: np.ndarray, names: list[str]
     chart = Dots(
         rows[:MOST_TAGS],
         "F1",
-        "F1 of each tag, worst first: " + "; ".join(f"{r[0]} {number(*r[1:])}" for r in rows[:MOST_TAGS]),
+        "F1 of each tag with its interval, worst first.",
     )
     return Finding(
         "by_tag",

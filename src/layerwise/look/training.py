@@ -105,7 +105,8 @@ def _fell(
     sentence = f"The loss on training rows went from {number(known[0])} to {number(known[-1])}."
     if beside is not None:
         best, at = min((v, a) for v, a in zip(beside, x, strict=True) if v is not None)
-        sentence += f" On validation rows it was lowest, {number(best)}, at {unit} {number(round(at, 1))} of {number(round(x[-1], 1))}."
+        when = f"{unit} {number(round(at, 1))} of {number(round(x[-1], 1))}"
+        sentence += f" On validation rows it was lowest, {number(best)}, at {when}."
     return sentence
 
 
@@ -126,15 +127,11 @@ def _choices(recipe: Recipe) -> Finding:
     rows = [(name, _text(value), recipe.why.get(name, "")) for name, value in lines.items()]
     rows += [(name, "", why) for name, why in recipe.why.items() if name not in lines]
     rows.sort(key=lambda row: not row[2])
-    reasons = sum(bool(row[2]) for row in rows)
     table = Rows(
         ["choice", "value", "reason"], rows, f"Every choice of this run: {len(lines)} lines.", fold=True
     )
-    return Finding(
-        "training.choices",
-        f"{reasons} of {len(rows)} choices have a reason beside them; any can be changed with --set name=value.",
-        pictures=(table,),
-    )
+    said = "What was chosen, with the reason where there is one; --set name=value changes a choice."
+    return Finding("training.choices", said, pictures=(table,))
 
 
 def _text(value: Any) -> str:

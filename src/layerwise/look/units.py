@@ -87,7 +87,7 @@ def most_excited(values: np.ndarray, most: int = 6) -> np.ndarray:
 def seen(
     place: Place, found: Peaks, example: int, unit: int, shape: Sequence[int], axes: Sequence[str]
 ) -> Where | None:
-    """The part of an input of `shape` (lengths along its position `axes`) that this peak saw; None: all of it.
+    """The part of an input of `shape`, lengths along its position `axes`, that a peak saw; None: all of it.
 
     Windows are taken to overhang the input evenly on both sides, as padding to the same size does.
     """

@@ -8,16 +8,25 @@ from layerwise.findings import Code, Finding, Section
 
 __all__ = ["use"]
 
+SPECIAL = set("\"'$`\\!")  # to a shell, between double quotes, or to Python
+
 
 def use(folder: str, *, data: str, new: str = "NEW") -> Section:
     """Three lines: ask it from a terminal, ask it from Python, train it again.
 
     `folder` is the model's, `data` what it was trained on, `new` stands for what is to be answered.
     """
-    ask = f"layerwise predict {shlex.quote(folder)} {shlex.quote(new)} --csv answers.csv"
-    python = f"python -c {shlex.quote(f'import layerwise; print(layerwise.load({folder!r}).predict({new!r}).answer)')}"
-    again = f"layerwise fit {shlex.quote(data)} --recipe {shlex.quote(folder + '/recipe.json')}"
-    code = Code(
-        "\n".join((ask, python, again)), "Ask it from a terminal, ask it from Python, train it again."
+    python = f"import layerwise; print(layerwise.load({folder!r}).predict({new!r}).answer)"
+    lines = (
+        f"layerwise predict {shlex.quote(folder)} {shlex.quote(new)} --csv answers.csv",
+        f"python -c {_quoted(python, folder + new)}",
+        f"layerwise fit {shlex.quote(data)} --recipe {shlex.quote(folder + '/recipe.json')}",
     )
+    words = "Ask it from a terminal, ask it from Python, train it again."
+    code = Code("\n".join(lines), words)
     return Section("use", "Ask it, or train it again.", (Finding("use", "", pictures=(code,)),))
+
+
+def _quoted(code: str, names: str) -> str:
+    """Code as one word of a shell, in double quotes where the names in it allow."""
+    return shlex.quote(code) if SPECIAL & set(names) else f'"{code}"'
