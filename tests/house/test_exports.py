@@ -34,7 +34,7 @@ def test_every_room_says_what_it_exports():
             assert hasattr(module, name), f"{found.name} promises {name} and has none"
 
 
-HEAVY = ("torch", "sklearn", "polars", "matplotlib", "numpy", "scipy", "PIL", "soundfile", "rich", "jinja2")
+HEAVY = ("torch", "sklearn", "polars", "playwright", "numpy", "scipy", "PIL", "soundfile", "rich", "jinja2")
 
 
 @pytest.mark.parametrize("code", ["import layerwise", "from layerwise.cli import run; run(['--help'])"])
