@@ -50,7 +50,7 @@ class _Flat(Stage):
     def __init__(self, spec: Spec, width: int) -> None:
         super().__init__()
         self.inputs, self.width = inputs_of(self, spec), width
-        self.sees = {} if spec.padded else dict.fromkeys(spatial(spec))
+        self.sees = spatial(spec)[1:] if spec.padded else spatial(spec)
 
     def spec(self, spec: Spec) -> Spec:
         if not spec.padded:

@@ -54,9 +54,8 @@ def describe(pipeline: Pipeline, spec: Spec) -> tuple[Level, ...]:
     """Every level of the network for input `spec`, in the order and by the addresses of `levels`.
 
     The parameters of the levels add up to the network's, their cost to that of one answer. An axis that first
-    comes to be inside the network (the bands of a spectrogram) counts from there. Of modules of torch's own,
-    cost is taken as weights times output positions, and one that is not known to treat each position by itself
-    as seeing all.
+    comes to be inside the network (the bands of a spectrogram) counts from there. A module of torch's own
+    is taken to cost its weights at each output position, and to see all unless it is known not to.
     """
     extent = {axis: spec.length(axis) for axis in spatial(spec)}
     return tuple(_rows(pipeline, spec, _View({}, extent, 0))[0])
@@ -73,9 +72,10 @@ def _rows(net: Pipeline, spec: Spec, view: _View, prefix: str = "") -> tuple[lis
         else:
             inner, below = _inner(stage, spec, view, f"{prefix}{name}.")
             view = view.through(stage, spec, out, below)
+            own = _count(stage) - sum(row.parameters for row in inner)
             row = Level(
-                prefix + name, _words(stage), out.axes, out.shape, _count(stage) - sum(r.parameters for r in inner),
-                view.field(), view.depth, _cost(stage, spec, out),
+                prefix + name, _words(stage), out.axes, out.shape, own, view.field(),
+                view.depth, _cost(stage, spec, out),
             )  # fmt: skip
             rows += [*inner, row]
         spec = out

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from layerwise.errors import UsageError
+from layerwise.nn.initialise import normal
 from layerwise.nn.options import Channels, Share
 from layerwise.nn.stage import CATEGORIES, SAMPLES, SEQUENCE, Reach, Stage, steps, vector, wanted
 from layerwise.spec import Spec
@@ -30,7 +31,7 @@ def _vocabulary(stage: Stage, spec: Spec) -> int:
 
 def _table(rows: int, width: int, spread: float = 1.0) -> nn.Parameter:
     """A row of so many standard deviations for each token; row 0, of padding and the unknown, is zero."""
-    table = torch.randn(rows, width) * spread
+    table = normal(torch.empty(rows, width), spread)
     with torch.no_grad():
         table[0].zero_()
     return nn.Parameter(table)

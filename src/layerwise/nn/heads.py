@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from layerwise.errors import UsageError
 from layerwise.nn.dense import flat, inputs_of
+from layerwise.nn.initialise import normal
 from layerwise.nn.options import Channels
 from layerwise.nn.stage import Reach, Stage, spatial, vector
 from layerwise.spec import Spec
@@ -28,7 +29,7 @@ class Head(Stage):
         self.inputs, self.outputs = inputs_of(self, spec), outputs
         self.sees = spatial(spec)
         self.linear = nn.Linear(self.inputs, outputs)
-        nn.init.normal_(self.linear.weight, std=0.01)
+        normal(self.linear.weight, 0.01)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,9 +9,15 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-__all__ = ["INITS", "Init", "Linear", "constrain", "initialise"]
+__all__ = ["INITS", "Init", "Linear", "constrain", "initialise", "normal"]
 
 Init: TypeAlias = Literal["he", "glorot", "lecun", "orthogonal", "small", "classic"]
+
+
+def normal(weight: Tensor, std: float) -> Tensor:
+    """Fill `weight` with normal numbers of mean 0."""
+    # on "meta", where sizes are tried, nothing is to fill, and torch would import half of itself to do so
+    return weight if weight.is_meta else nn.init.normal_(weight, std=std)
 
 
 def _fan_in(weight: Tensor) -> int:
@@ -25,15 +31,15 @@ def _classic(weight: Tensor) -> Tensor:
 
 INITS: Mapping[str, Callable[[Tensor], Tensor]] = {
     # normal, variance 2 / fan in (He et al. 2015, Delving deep into rectifiers)
-    "he": lambda w: nn.init.normal_(w, std=math.sqrt(2 / _fan_in(w))),
+    "he": lambda w: normal(w, math.sqrt(2 / _fan_in(w))),
     # uniform, variance 2 / (fan in + fan out) (Glorot and Bengio 2010)
     "glorot": nn.init.xavier_uniform_,
     # normal, variance 1 / fan in (LeCun et al. 1998, Efficient BackProp)
-    "lecun": lambda w: nn.init.normal_(w, std=math.sqrt(1 / _fan_in(w))),
+    "lecun": lambda w: normal(w, math.sqrt(1 / _fan_in(w))),
     # orthogonal rows or columns (Saxe et al. 2014)
     "orthogonal": nn.init.orthogonal_,
     # normal, standard deviation 0.01 (Krizhevsky et al. 2012)
-    "small": lambda w: nn.init.normal_(w, std=0.01),
+    "small": lambda w: normal(w, 0.01),
     # uniform within 1 / sqrt(fan in), the habit before 2010
     "classic": _classic,
 }

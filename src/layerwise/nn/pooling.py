@@ -103,7 +103,7 @@ class Pool(Maps):
 
     def length(self, n: int) -> int:
         """How many windows stand on n positions."""
-        return max(1, 1 - (self.size - n) // self.stride)
+        return max(1, 1 - (self.size - n) // self.stride) if n > 0 else 0
 
     def maps(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         y = self._pooled(x, lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,6 +22,7 @@ __all__ = ["LogMel"]
 Seconds = Annotated[float, Between(1e-5, 100.0)]
 Hertz = Annotated[float, Between(0.0, 1e7)]
 FLOOR = 1e-9  # of the power: 90 dB below full scale, which stands for silence
+MOST = 1 << 25  # window x bands
 AT_ONCE = 1 << 22  # numbers transformed in one go: enough to be fast, few enough to stay in the caches
 
 
@@ -46,14 +48,12 @@ def mel_corners(rate_hz: float, transform: int, bands: int, low_hz: float, high_
     )
 
 
-def mel_filters(rate_hz: float, transform: int, corners: list[float]) -> Tensor:
-    """(transform // 2 + 1, bands): the triangles over the transform's frequencies, each of sum 1."""
-    hz = torch.arange(transform // 2 + 1, dtype=torch.float64)[:, None] * (rate_hz / transform)
-    left, peak, right = (
-        torch.tensor(corners[i : len(corners) - 2 + i], dtype=torch.float64) for i in range(3)
-    )
-    rows = torch.minimum((hz - left) / (peak - left), (right - hz) / (right - peak)).clamp_min(0)
-    return (rows / rows.sum(0)).float()
+def mel_filters(rate_hz: float, transform: int, corners: list[float]) -> np.ndarray:
+    """(transform // 2 + 1, bands), float32: the triangles over the transform's frequencies, each of sum 1."""
+    hz = np.arange(transform // 2 + 1)[:, None] * (rate_hz / transform)
+    left, peak, right = (np.array(corners[i : len(corners) - 2 + i]) for i in range(3))
+    triangles = np.minimum((hz - left) / (peak - left), (right - hz) / (right - peak)).clip(0)
+    return np.asarray(triangles / triangles.sum(0), np.float32)
 
 
 class LogMel(Stage):
@@ -89,15 +89,20 @@ class LogMel(Stage):
         if low_hz >= high_hz:
             raise UsageError(f"low_hz must be below {high_hz:g} Hz, got {low_hz:g}")
         self.window, self.hop = max(4, round(window_seconds * rate)), max(1, round(hop_seconds * rate))
-        if self.window > 1 << 22:
-            raise UsageError(f"a window of {self.window:,} samples is too long: make window_seconds smaller")
+        if self.window * bands > MOST:
+            raise UsageError(
+                f"{bands} bands of windows of {self.window:,} samples are too many:"
+                " make bands or window_seconds smaller"
+            )
         self.transform = 1 << (self.window - 1).bit_length()
         self.around = 0 if context is None else round(context * rate / self.hop / 2)  # frames on either side
         corners = mel_corners(rate, self.transform, bands, low_hz, high_hz)
         self.bands, self.range_hz = len(corners) - 2, (low_hz, high_hz)
-        hann = torch.hann_window(self.window, dtype=torch.float64)
-        self.register_buffer("hann", (hann / hann.square().sum().sqrt()).float(), persistent=False)
-        self.register_buffer("filters", mel_filters(rate, self.transform, corners), persistent=False)
+        hann = np.sin(np.pi * np.arange(self.window) / self.window) ** 2
+        hann = (hann / np.linalg.norm(hann)).astype(np.float32)
+        self.register_buffer("hann", torch.from_numpy(hann), persistent=False)
+        filters = mel_filters(rate, self.transform, corners)
+        self.register_buffer("filters", torch.from_numpy(filters), persistent=False)
         self.norm = BatchNorm(self.bands, affine=False)
 
     def frames(self, samples: int) -> int:
