@@ -64,7 +64,9 @@ class _Alteration:
         x = batch.inputs
         if not isinstance(x, Tensor):
             raise TypeError(f"pictures come as one tensor (N, C, H, W), got {type(x).__name__}")
-        a = self.amounts
+        a, given = self.amounts, x
+        if x.dtype == torch.uint16:  # which torch can hold, but neither gather nor compare
+            x = x.float()
         draw = _Draw(rng, x)
         if a.turn_degrees or a.zoom or a.shear:
             x = _warped(x, draw, a)
@@ -74,7 +76,7 @@ class _Alteration:
             x = _lit(x, draw, a, self.spec)
         if a.cutout:
             x = _cut(x, draw, a.cutout, self.spec)
-        return replace(batch, inputs=x)
+        return replace(batch, inputs=_as(x, given))
 
 
 class _Draw:
@@ -147,8 +149,8 @@ def _cut(x: Tensor, draw: _Draw, side: int, spec: Spec) -> Tensor:
 
 
 def _as(values: Tensor, like: Tensor) -> Tensor:
-    """Floats as the dtype of `like`, rounded and clipped where it holds whole numbers."""
-    if like.dtype.is_floating_point:
+    """Values as the dtype of `like`, rounded and clipped where that holds whole numbers."""
+    if like.dtype.is_floating_point or values.dtype == like.dtype:
         return values.to(like.dtype)
     most = torch.iinfo(like.dtype).max
     return values.round().clamp(0, most).to(like.dtype)

@@ -30,11 +30,11 @@ def claims(columns: Mapping[str, Column]) -> str | None:
     return None
 
 
-def fingerprint(column: Column, rows: Sequence[int] | np.ndarray) -> list[str]:
-    """A text for each row that copies of a picture share, whatever their size or format; empty where unsure.
+def fingerprint(column: Column, rows: Sequence[int] | np.ndarray) -> list[str | None]:
+    """A text for each row that copies of a picture share, whatever their format; None where unsure.
 
-    Signs of the differences between neighbours in a 16 x 16 reduction, along both axes. Flat pictures,
-    whose signs are noise, and files that cannot be read have none.
+    The signs of the differences between neighbours in a reduction to 17 x 17, along both axes. Flat
+    pictures, whose signs are noise, arrays, and files that cannot be read have none.
     """
     return [_fingerprint(one) for one in column.take(rows)]
 
@@ -72,16 +72,16 @@ def _arrays(values: np.ndarray | Sequence[np.ndarray]) -> str | None:
     return f"arrays of {shape[0]} x {shape[1]}, none below 0: two sides" if light else None
 
 
-def _fingerprint(one: object) -> str:
+def _fingerprint(one: object) -> str | None:
     if not isinstance(one, File):
-        return ""
+        return None
     try:
         pixels, _ = decode(one, (64, 64))
     except Rejected:
-        return ""
+        return None
     grey = pixels.astype(np.float32).mean(axis=2, keepdims=True)
     small = resized(grey, (17, 17))[:, :, 0]
     if float(small.std()) < 4:
-        return ""
+        return None
     signs = np.concatenate([(np.diff(small, axis=0) > 0).ravel(), (np.diff(small, axis=1) > 0).ravel()])
     return np.packbits(signs).tobytes().hex()

@@ -21,12 +21,13 @@ __all__ = ["FORMATS", "MOST_PIXELS", "Look", "array_pixels", "decode", "look", "
 MOST_PIXELS = 64_000_000  # declared by one file; more is refused before anything is decoded
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 
+_AT_MOST = f"at most {MOST_PIXELS // 1_000_000} million are decoded: make it smaller"
 _BACKDROP = 128  # what shows through transparent pixels: neither black nor white drawings are lost on it
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # What Pillow's decoders have been seen to raise on damaged files.
 _BROKEN = (
     OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, RuntimeError, AttributeError,
-    MemoryError, EOFError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError,
+    MemoryError, EOFError, AssertionError, struct.error, zlib.error,
 )  # fmt: skip
 
 
@@ -126,8 +127,10 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
                 yield image
     except UnidentifiedImageError:
         raise Rejected(
-            f"no picture: it begins with {shown(data[:12])}; read are {', '.join(FORMATS)}"
+            f"no picture: it begins with {shown(data[:12].decode('latin-1'))}; read are {', '.join(FORMATS)}"
         ) from None
+    except Image.DecompressionBombError:
+        raise Rejected(f"declares hundreds of millions of pixels; {_AT_MOST}") from None
     except _BROKEN as error:
         raise Rejected(f"damaged or cut short: {shown(error)[1:-1]}") from error
 
@@ -136,8 +139,7 @@ def _look(image: Image.Image, size: int) -> Look:
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise Rejected(
-            f"declares {width:,} x {height:,} pixels, {width * height / 1e6:,.0f} million; at most"
-            f" {MOST_PIXELS // 1_000_000} million are decoded: make it smaller"
+            f"declares {width:,} x {height:,} pixels, {width * height / 1e6:,.0f} million; {_AT_MOST}"
         )
     if width * height == 0:
         raise Rejected(f"declares {width} x {height} pixels")

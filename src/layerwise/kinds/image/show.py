@@ -58,9 +58,9 @@ def _weights(stage: nn.Module, spec: Spec) -> np.ndarray | None:
         weight = getattr(module, "weight", None)
         if not isinstance(weight, Tensor):
             continue
-        if isinstance(module, nn.Conv2d) and module.in_channels == spec.shape[0]:
+        if weight.ndim == 4 and weight.shape[1] == spec.shape[0]:
             return _array(weight)
-        if isinstance(module, nn.Linear) and module.in_features == spec.features:
+        if weight.ndim == 2 and weight.shape[1] == spec.features:
             return _array(weight).reshape(-1, *(s or 1 for s in spec.shape))
     return None
 

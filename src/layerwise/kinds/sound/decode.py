@@ -93,7 +93,9 @@ def _opened(data: bytes) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(io.BytesIO(data))
     except _BROKEN as error:
-        raise Rejected(f"no sound that can be read: it begins with {shown(data[:12])}") from error
+        raise Rejected(
+            f"no sound that can be read: it begins with {shown(data[:12].decode('latin-1'))}"
+        ) from error
 
 
 def _header(sound: soundfile.SoundFile, size: int) -> Header:

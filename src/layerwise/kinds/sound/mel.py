@@ -1,4 +1,4 @@
-"""Log-mel spectrograms of single clips, for pictures and simple rivals: the network's own stage, untrained."""
+"""Log-mel spectrograms of single clips, for pictures and rivals: the network's own stage, untrained."""
 
 from __future__ import annotations
 
