@@ -67,6 +67,8 @@ def array_clip(array: Any, rate_hz: float) -> Clip:
         raise Rejected(
             f"no sound: {array.dtype} of shape {array.shape}, expected samples (T,) or (T, channels)"
         )
+    if array.size == 0:
+        raise Rejected("holds no samples")
     channels = 1 if array.ndim == 1 else array.shape[1]
     found = Header(
         rate_hz, channels, len(array), array.dtype.kind == "f" or array.dtype.itemsize > 2, array.nbytes
