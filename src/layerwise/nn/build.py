@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,6 +52,7 @@ STAGES: tuple[type[Stage], ...] = (
 """Every stage that a recipe may name."""
 
 MOST_BYTES = 2 << 30  # of parameters and buffers
+DEEPEST = 4  # networks within networks
 
 _NAMED: Mapping[str, type[Stage]] = {stage.__name__: stage for stage in STAGES}
 
@@ -85,9 +87,15 @@ def _plain(choice: StageChoice) -> dict[str, Any]:
     return {"name": choice.name, "stage": choice.stage, **choice.options}
 
 
-def _stacked(network: Sequence[Mapping[str, Any]], spec: Spec, outputs: int | None) -> tuple[Pipeline, Spec]:
+def _stacked(
+    network: Sequence[Mapping[str, Any]], spec: Spec, outputs: int | None, depth: int = 0
+) -> tuple[Pipeline, Spec]:
     """The stages in order and what comes out of them; `outputs` None asks for no head."""
-    plain = [_read(one) for one in network]
+    if depth > DEEPEST:
+        raise UsageError(
+            f"networks within networks, more than {DEEPEST} deep: put stages one after the other"
+        )
+    plain = _read(network)
     if outputs is not None and not (plain and _named(plain[-1][1]).answers):
         plain.append(("answer", "Head", {}))
     stages: dict[str, Stage] = {}
@@ -96,17 +104,22 @@ def _stacked(network: Sequence[Mapping[str, Any]], spec: Spec, outputs: int | No
             raise UsageError(f"two stages are called {shown(name)}: give each a name of its own")
         if outputs is not None and place == len(plain) - 1:
             options = {**options, "outputs": outputs}
-        stages[name] = _stage(name, kind, options, spec)
+        stages[name] = _stage(name, kind, options, spec, depth)
         spec = stages[name].spec(spec)
     return Pipeline(**stages), spec
 
 
-def _read(one: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    options = dict(one)
-    try:
-        return str(options.pop("name")), str(options.pop("stage")), options
-    except KeyError as error:
-        raise UsageError(f"a stage needs 'name' and 'stage', got only {listed(one)}") from error
+def _read(network: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, stage and options of each."""
+    if not isinstance(network, list | tuple):
+        raise UsageError(f"a network is a list of stages, got {shown(network)}")
+    for one in network:
+        if not isinstance(one, Mapping) or not {"name", "stage"} <= one.keys():
+            raise UsageError(f"a stage needs 'name' and 'stage', got {shown(one)}")
+    return [
+        (str(one["name"]), str(one["stage"]), {k: v for k, v in one.items() if k not in ("name", "stage")})
+        for one in network
+    ]
 
 
 def _named(kind: str) -> type[Stage]:
@@ -115,11 +128,11 @@ def _named(kind: str) -> type[Stage]:
     return _NAMED[kind]
 
 
-def _stage(name: str, kind: str, options: dict[str, Any], spec: Spec) -> Stage:
+def _stage(name: str, kind: str, options: dict[str, Any], spec: Spec, depth: int) -> Stage:
     known = _named(kind)
     try:
         if issubclass(known, Composite):
-            return known.nested(spec, _stacked, **options)
+            return known.nested(spec, partial(_stacked, depth=depth + 1), **options)
         return known.from_spec(spec, **options)
     except UsageError as error:
         raise UsageError(f"stage {shown(name)}: {error}") from error

@@ -34,7 +34,8 @@ class Columns(Composite):
         self.branches = nn.ModuleList(branches.values())  # a field may be called what no module can be
 
     @classmethod
-    def nested(cls, spec: Spec, build: Builder, **options: Any) -> Self:
+    def nested(cls, spec: Spec, build: Builder, /, **options: Any) -> Self:
+        wanted(cls, spec, ())
         branches = options.pop("branches", None)
         if options or not isinstance(branches, Mapping) or not branches:
             raise UsageError(

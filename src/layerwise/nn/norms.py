@@ -46,8 +46,8 @@ class BatchNorm(nn.Module):
         column = (1, -1, *(1,) * (x.ndim - 2))
         n = mask.expand(x.shape[0], 1, *x.shape[2:]).sum().clamp_min(1).to(x.dtype)
         mean = torch.where(mask, x, 0).sum(axes) / n
-        centred = x - mean.view(column)
-        variance = torch.where(mask, centred, 0).square().sum(axes) / n
+        centred = torch.where(mask, x - mean.view(column), 0)
+        variance = centred.square().sum(axes) / n
         with torch.no_grad():
             # one position says nothing of the spread
             pace = self.momentum * (n > 1)

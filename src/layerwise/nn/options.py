@@ -81,8 +81,8 @@ def _fits(value: Any, hint: Any) -> bool:
 def _words(hint: Any) -> str:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        low, high = parts[1]
-        return f"{_words(parts[0])} from {low:,} to {high:,}"
+        low, high = (f"{n:,.0f}" if n == int(n) else f"{n:g}" for n in parts[1])
+        return f"{_words(parts[0])} from {low} to {high}"
     if origin is Literal:
         return "one of " + ", ".join(shown(p) for p in parts)
     if origin in (Union, types.UnionType):

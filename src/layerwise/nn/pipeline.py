@@ -107,7 +107,7 @@ class Composite(Stage):
 
     @classmethod
     @abstractmethod
-    def nested(cls, spec: Spec, build: Builder, **options: Any) -> Self:
+    def nested(cls, spec: Spec, build: Builder, /, **options: Any) -> Self:
         """The stage whose `options` hold networks as a recipe has them."""
 
     @abstractmethod

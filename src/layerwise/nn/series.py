@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from layerwise.errors import UsageError, shown
+from layerwise.errors import UsageError
 from layerwise.nn.options import Channels, Window
 from layerwise.nn.pipeline import Builder, Composite, Pipeline
 from layerwise.nn.stage import SEQUENCE, Reach, Stage, vector, wanted
@@ -113,10 +113,8 @@ class ReversibleNorm(Composite):
             self.bias = nn.Parameter(torch.zeros(spec.length("channel") or 0))
 
     @classmethod
-    def nested(cls, spec: Spec, build: Builder, **options: Any) -> Self:
-        network, outputs = options.pop("network", []), options.pop("outputs", None)
-        if not isinstance(network, list | tuple):
-            raise UsageError(f"network of ReversibleNorm must be a list of stages, got {shown(network)}")
+    def nested(cls, spec: Spec, build: Builder, /, **options: Any) -> Self:
+        network, outputs = options.pop("network", ()), options.pop("outputs", None)
         return cls.from_spec(spec, net=build(network, spec, outputs)[0], **options)
 
     def networks(self) -> Mapping[str, Pipeline]:

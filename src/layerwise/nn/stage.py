@@ -71,7 +71,7 @@ class Stage(nn.Module, ABC):
     )
 
     @classmethod
-    def from_spec(cls, spec: Spec, **options: Any) -> Self:
+    def from_spec(cls, spec: Spec, /, **options: Any) -> Self:
         """The stage for input of that look. Raises UsageError where options or input do not fit."""
         checked(cls, options)
         return cls(spec, **options)
@@ -97,14 +97,13 @@ class Stage(nn.Module, ABC):
         """What it is, for people: `convolution 5 x 5 to 32, relu, max pool 2`."""
 
 
-def wanted(stage: Stage, spec: Spec, *looks: tuple[str, ...], hint: str = "") -> None:
+def wanted(stage: Stage | type[Stage], spec: Spec, *looks: tuple[str, ...], hint: str = "") -> None:
     """Raise UsageError unless `spec` has one of these looks."""
     if spec.axes not in looks or bool(spec.columns) != (looks == ((),)):
+        name = (stage if isinstance(stage, type) else type(stage)).__name__
         takes = " or ".join(_WORDS[axes] for axes in looks)
         got = _WORDS.get(spec.axes, " x ".join(spec.axes))
-        raise UsageError(
-            f"{type(stage).__name__} takes {takes}, got {got} ({spec}){': ' + hint if hint else ''}"
-        )
+        raise UsageError(f"{name} takes {takes}, got {got} ({spec}){': ' + hint if hint else ''}")
 
 
 def vector(width: int) -> Spec:
