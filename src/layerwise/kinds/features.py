@@ -84,7 +84,7 @@ def principal(x: np.ndarray, k: int, *, seed: int = 0, most: int = 5_000) -> Pri
 
 def _over_time(x: np.ndarray) -> np.ndarray:
     """(9 C + 1,) of one sequence (T, C) or (T,)."""
-    x = x.reshape(len(x), -1).astype(np.float64)
+    x = (x[:, None] if x.ndim == 1 else x).astype(np.float64)
     channels = [_of_channel(column[np.isfinite(column)]) for column in x.T]
     return np.concatenate([*channels, [float(len(x))]])
 

@@ -41,6 +41,11 @@ class Lesson(NamedTuple):
     weights: np.ndarray
     seed: int
 
+    @property
+    def mass(self) -> np.ndarray | None:
+        """The weights where they differ."""
+        return None if np.ptp(self.weights) == 0 else self.weights
+
     def rows(self, rows: np.ndarray) -> Lesson:
         """The lesson of these rows only."""
         return self._replace(

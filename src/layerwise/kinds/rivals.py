@@ -52,7 +52,7 @@ LEANS = (0.01, 0.03, 0.1, 0.3, 1.0)
 WIDEST = 200  # features among which neighbours are sought; more become PARTS principal components
 PARTS = 100
 BOOST_FEATURES = 300
-BOOST_WORK = 2.5e9  # rows x features x trees
+BOOST_WORK = 2e9  # rows x features x trees
 ROUNDS = (20, 300)  # of boosting, at least and at most
 CURVES = 8  # principal components of many outputs, which boosting learns one by one
 
@@ -150,8 +150,16 @@ def _linear(lesson: Lesson, test: Any) -> np.ndarray:
 
 def _tried(lesson: Lesson, learn: Callable[[Lesson], Learnt]) -> float:
     """Mean squared error (of probabilities: Brier's score) on rows that were not learnt from."""
-    errors = [np.square(learn(rest)(check.x) - check.goals).mean() for rest, check in folds(lesson)]
-    return float(np.mean(errors))
+    return float(np.mean([_error(check, learn(rest)(check.x)) for rest, check in folds(lesson)]))
+
+
+def _error(check: Lesson, answers: np.ndarray) -> float:
+    return _weighed(np.square(answers - check.goals).mean(1), check)
+
+
+def _weighed(figures: np.ndarray, check: Lesson) -> float:
+    mass = check.weights.sum()
+    return float(figures @ check.weights / mass) if mass > 0 else 0.0
 
 
 def _logistic(lesson: Lesson, strength: float) -> Learnt:
@@ -166,14 +174,14 @@ def _logistic_of(lesson: Lesson, strength: float) -> Learnt:
     if len(np.unique(lesson.y)) < 2 or lesson.x.shape[1] == 0:
         return constant(lesson)
     model = LogisticRegression(C=strength, max_iter=100, tol=1e-3)
-    return _spread(model.fit(lesson.x, lesson.y, sample_weight=lesson.weights), lesson.goals.shape[1])
+    return _spread(model.fit(lesson.x, lesson.y, sample_weight=lesson.mass), lesson.goals.shape[1])
 
 
 def _ridge(lesson: Lesson, strength: float) -> Learnt:
     if lesson.x.shape[1] == 0:
         return constant(lesson)
     model = Ridge(alpha=1 / strength, random_state=lesson.seed)
-    model.fit(lesson.x, lesson.goals, sample_weight=lesson.weights)
+    model.fit(lesson.x, lesson.goals, sample_weight=lesson.mass)
     return lambda x: np.asarray(model.predict(x)).reshape(x.shape[0], -1)
 
 
@@ -196,20 +204,15 @@ def _neighbours(lesson: Lesson, test: Any) -> np.ndarray:
         for k in NEIGHBOURS:
             if k > max(1, len(rest) // 2):
                 break
-            score = _score(check, _votes(pool, near[:, :k], lean))
+            answers = _laid_out(check.task, _votes(pool, near[:, :k], lean))
+            score = _weighed(check.task.scores(answers, check.y), check)
             if best is None or score > best[0]:
                 best = (score, k, (x, other), near[:, :k])
     assert best is not None  # k = 1 is always tried
     _, k, (x, other), near = best
     if lesson.task.labels and len(asked):
-        lean = min(LEANS, key=lambda lean: np.square(_votes(pool, near, lean) - check.goals).mean())
+        lean = min(LEANS, key=lambda lean: _error(check, _votes(pool, near, lean)))
     return _votes(lesson, _nearest(x, other, k), lean)
-
-
-def _score(check: Lesson, answers: np.ndarray) -> float:
-    if not len(check.y):
-        return 0.0
-    return float(check.task.scores(_laid_out(check.task, answers), check.y).mean())
 
 
 def _spaces(lesson: Lesson, test: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -288,9 +291,7 @@ def _boosting(lesson: Lesson, test: Any) -> np.ndarray:
 
 
 def _telling(lesson: Lesson) -> np.ndarray:
-    """The BOOST_FEATURES features whose squared correlations with the goals sum to most."""
-    if lesson.x.shape[1] <= BOOST_FEATURES:
-        return np.arange(lesson.x.shape[1])
+    """The BOOST_FEATURES features, no constants, whose squared correlations with the goals sum to most."""
     trial = lesson.thinned(TRIAL_ROWS)
     x = trial.x if sparse.issparse(trial.x) else imputed(trial.x)(trial.x)
     goals = trial.goals - trial.goals.mean(0)
@@ -298,7 +299,8 @@ def _telling(lesson: Lesson) -> np.ndarray:
     mean = np.asarray(x.mean(0)).ravel()
     spread = np.asarray((x**2).mean(0)).ravel() - mean**2
     told = np.square(x.T @ goals).sum(1) / np.maximum(spread, 1e-12)
-    return np.sort(np.argsort(-told, kind="stable")[:BOOST_FEATURES])
+    best = np.argsort(-told, kind="stable")[:BOOST_FEATURES]
+    return np.sort(best[spread[best] > 0])
 
 
 def _boosted_classes(lesson: Lesson, trees: int) -> Learnt:
@@ -309,13 +311,15 @@ def _boosted_classes(lesson: Lesson, trees: int) -> Learnt:
         return constant(lesson)
     enough = bool(counts.min() >= 2 and len(lesson.y) >= 10 * len(found))
     model = HistGradientBoostingClassifier(**_options(lesson, trees, enough))
-    return _spread(model.fit(lesson.x, lesson.y, sample_weight=lesson.weights), lesson.goals.shape[1])
+    return _spread(model.fit(lesson.x, lesson.y, sample_weight=lesson.mass), lesson.goals.shape[1])
 
 
 def _boosted_number(lesson: Lesson, goal: np.ndarray, trees: int) -> Learnt:
     lesson = _affordable(lesson._replace(y=goal), trees)
+    if np.ptp(lesson.y) == 0:
+        return lambda x: np.full(x.shape[0], lesson.y[0])
     model = HistGradientBoostingRegressor(**_options(lesson, trees, True))
-    model.fit(lesson.x, lesson.y, sample_weight=lesson.weights)
+    model.fit(lesson.x, lesson.y, sample_weight=lesson.mass)
     return lambda x: np.asarray(model.predict(x))
 
 
@@ -330,6 +334,7 @@ def _options(lesson: Lesson, trees: int, enough: bool) -> dict[str, Any]:
     rounds = int(np.clip(BOOST_WORK / (n * lesson.x.shape[1] * trees), *ROUNDS))
     stopping = enough and n >= 500
     return {
+        "max_bins": 255 if lesson.mass is None else 63,  # weighted quantiles are slow
         "max_iter": rounds if stopping else min(rounds, 100),
         "learning_rate": float(np.clip(10 / rounds, 0.1, 0.3)),
         "early_stopping": stopping,

@@ -17,7 +17,7 @@ from layerwise.figures import number
 from layerwise.recipe import Training
 from layerwise.tasks.base import Answers, Statistic, Task
 from layerwise.tasks.calibration import fit_temperature
-from layerwise.tasks.common import cells, missing, restored, share, weighted_mean
+from layerwise.tasks.common import missing, one_column, restored, share, weighted_mean
 from layerwise.tasks.metrics import of_classes
 
 __all__ = ["Classify"]
@@ -49,7 +49,7 @@ class Classify(Task):
         cls, targets: Sequence[Any] | np.ndarray, *, noun: str = "rows", names: Sequence[str] = ()
     ) -> Self:
         """The classes among the targets. Raises DataError for fewer than two, or as many as rows."""
-        tally = Counter(label for label in cells(targets) if not missing(label))
+        tally = Counter(label for label in one_column(targets) if not missing(label))
         n = sum(tally.values())
         target = f"target {listed(names)}" if names else "target"
         if not tally:
@@ -70,7 +70,7 @@ class Classify(Task):
 
     @classmethod
     def known(cls, targets: Sequence[Any] | np.ndarray) -> np.ndarray:
-        return np.array([not missing(label) for label in cells(targets)], bool)
+        return np.array([not missing(label) for label in one_column(targets)], bool)
 
     def configure(self, training: Training) -> None:
         self.smoothing, self.balance = training.smoothing, training.balance
@@ -95,7 +95,7 @@ class Classify(Task):
         return f"one of {self.outputs:,}: {listed(self.classes, 6 if self.outputs <= 6 else 2)}"
 
     def encode(self, targets: Sequence[Any] | np.ndarray, *, mark: bool = False) -> np.ndarray:
-        labels = cells(targets)
+        labels = one_column(targets)
         codes = np.array([self._codes.get(label, -1) for label in labels], np.int64)
         if not mark and (codes < 0).any():
             strange = labels[int(np.argmax(codes < 0))]

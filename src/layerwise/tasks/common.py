@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -14,33 +14,62 @@ from torch import Tensor
 from layerwise.errors import DataError, ModelError, UsageError, shown
 from layerwise.recipe import Training
 
-__all__ = ["cells", "explained", "missing", "numbers", "refuse", "restored", "share", "weighted_mean"]
+__all__ = [
+    "cells",
+    "explained",
+    "missing",
+    "numbers",
+    "one_column",
+    "refuse",
+    "restored",
+    "share",
+    "weighted_mean",
+]
 
 
 def cells(targets: Any) -> list[Any]:
-    """Target values as plain Python ones: bool, int, float, str or None; dates as ISO text."""
-    if isinstance(targets, pl.Series | np.ndarray):
-        targets = targets.to_list() if isinstance(targets, pl.Series) else targets.tolist()
-    return [_plain(v) for v in targets]
+    """Target values as plain Python ones: bool, int, float, str, None or a list of these; others as text."""
+    if isinstance(targets, pl.Series):
+        targets = targets.to_list()
+    elif isinstance(targets, np.ndarray):
+        targets = targets.tolist()
+    return [v if type(v) in PLAIN else _plain(v) for v in targets]
+
+
+PLAIN = (str, int, float, bool, type(None))
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, list | tuple | np.ndarray | pl.Series):
+        return cells(list(value))
     if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, datetime | date | time | timedelta):
-        return str(value)
-    return value
+        return value.decode("utf-8", "replace")
+    if isinstance(value, Decimal):
+        return float(value)
+    return value if isinstance(value, PLAIN) else str(value)
+
+
+def one_column(targets: Any) -> list[Any]:
+    """The cells of one target column. Raises DataError where there are several."""
+    if isinstance(targets, np.ndarray) and targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    found = cells(targets)
+    several = next((v for v in found if isinstance(v, list)), None)
+    if several is not None:
+        raise DataError(
+            f"the target holds {shown(several)}, expected one value a row: name one column with --target, or"
+            " ask for several labels a row with --task tags"
+        )
+    return found
 
 
 def missing(value: Any) -> bool:
-    """Whether a cell is empty: None, NaN, or text of blanks."""
-    return (
-        value is None
-        or (isinstance(value, float) and value != value)
-        or (isinstance(value, str) and not value.strip())
-    )
+    """Whether a cell is empty: None, NaN or infinite, or text of blanks."""
+    if isinstance(value, float):
+        return not isfinite(value)
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def weighted_mean(losses: Tensor, weights: Tensor | None) -> Tensor:
@@ -102,12 +131,8 @@ def numbers(targets: Any, *, mark: bool = False) -> np.ndarray:
         found = targets.astype(np.float64)
     else:
         rows = cells(targets)
-        nested = bool(rows) and isinstance(rows[0], list | tuple | np.ndarray)
-        found = np.array(
-            [[_number(v, mark) for v in cells(r)] for r in rows]
-            if nested
-            else [_number(v, mark) for v in rows]
-        )
+        plain = [[_number(v, mark) for v in r] if isinstance(r, list) else _number(r, mark) for r in rows]
+        found = np.array(plain, np.float64)
     if not mark and not np.isfinite(found).all():
         where = int(np.argwhere(~np.isfinite(found))[0][0])
         raise DataError(f"row {where + 1:,} of the target is {found[where]}, expected a finite number")

@@ -31,8 +31,8 @@ def guess_task(targets: Sequence[Any] | np.ndarray, *, names: Sequence[str] = ()
     known = [v for v in values if not missing(v)]
     if not known:
         raise DataError(
-            f"all {len(values):,} values of the target {listed(names)} are missing: name another column with"
-            " --target".replace("  ", " ")
+            f"all {len(values):,} values of the target{' ' if names else ''}{listed(names)} are missing:"
+            " name another column with --target"
         )
     if any(isinstance(v, list | tuple) for v in known):
         return "tags", "each row holds a list of tags"

@@ -114,7 +114,7 @@ def stretches(n: int, length: int) -> np.ndarray:
 def _units(n: int, groups: np.ndarray | None, seed: int) -> tuple[np.ndarray, int]:
     """(N,) unit of each row, and how many units there are."""
     if groups is not None:
-        names, codes = np.unique(np.asarray(groups), return_inverse=True)
+        names, codes = np.unique(np.array([str(g) for g in groups]), return_inverse=True)
         return codes.reshape(-1), len(names)
     if n <= MOST_UNITS:
         return np.arange(n), n

@@ -17,7 +17,7 @@ from layerwise.tasks.intervals import Statistic, contrast
 if TYPE_CHECKING:
     from layerwise.tasks.base import Task
 
-__all__ = ["BINS", "FLOOR", "of_classes", "of_numbers", "of_tags", "paired"]
+__all__ = ["BINS", "FLOOR", "LESS_IS_BETTER", "of_classes", "of_numbers", "of_tags", "paired"]
 
 BINS = 15
 FLOOR = 1e-7  # least probability that log_loss reckons with: what float32 can tell from 0
@@ -40,13 +40,13 @@ def paired(
     """
     name = metric or task.primary
     first, second = (task.statistics(x, targets)[name] for x in (a, b))
-    if name in ERRORS:
+    if name in LESS_IS_BETTER:
         first, second = second, first
     return contrast(first, second, n=len(targets), groups=task.units(len(targets), groups), seed=seed)
 
 
-ERRORS = frozenset({"log_loss", "ece", "mae", "mse", "mae_scaled", "mse_scaled"})
-"""Metrics of which less is better."""
+LESS_IS_BETTER = frozenset({"log_loss", "ece", "mae", "mse", "mae_scaled", "mse_scaled"})
+"""Errors, not merits."""
 
 
 def of_classes(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, Statistic]:
@@ -109,7 +109,9 @@ def of_numbers(
     Rows without a finite target do not count.
     """
     n = len(targets)
-    answers, targets = (np.asarray(x, np.float64).reshape(n, -1) for x in (answers, targets))
+    answers, targets = (np.asarray(x, np.float64) for x in (answers, targets))
+    if targets.ndim == 1:
+        answers, targets = answers[:, None], targets[:, None]
     known = np.asarray(np.isfinite(targets).all(1))
     missing = n - int(known.sum())
     caveat = f"{missing:,} rows without a target do not count" if missing else ""
@@ -177,7 +179,8 @@ def _r2(sums: np.ndarray) -> np.ndarray:
 def _gaps(confidence: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(N, BINS + 1): a row's confidence minus correctness, in the column of its bin; then how many cells."""
     n = len(confidence)
-    confidence, right = confidence.reshape(n, -1), right.reshape(n, -1)
+    if confidence.ndim == 1:
+        confidence, right = confidence[:, None], right[:, None]
     bins = np.clip((confidence * BINS).astype(int), 0, BINS - 1)
     gaps = np.stack([np.where(bins == b, confidence - right, 0).sum(1) for b in range(BINS)], axis=1)
     return np.column_stack([gaps, np.full(n, float(confidence.shape[1]))])

@@ -17,7 +17,7 @@ from layerwise.errors import DataError, ModelError, listed
 from layerwise.figures import number
 from layerwise.recipe import Training
 from layerwise.tasks.base import Answers, Statistic, Task
-from layerwise.tasks.common import cells, explained, missing, numbers, refuse, restored, weighted_mean
+from layerwise.tasks.common import explained, missing, numbers, one_column, refuse, restored, weighted_mean
 from layerwise.tasks.metrics import of_numbers
 
 __all__ = ["Regress"]
@@ -42,14 +42,12 @@ class Regress(Task):
         cls, targets: Sequence[Any] | np.ndarray, *, noun: str = "rows", names: Sequence[str] = ()
     ) -> Self:
         """The scale of the targets. Raises DataError where they are no numbers, or all the same."""
-        values = numbers(targets)
+        values = numbers(one_column(targets))
         target = listed(names) or "a number"
         if not values.size:
             raise DataError(
                 f"no row has a value for the target ({target}): name another column with --target"
             )
-        if values.ndim != 1:
-            raise DataError(f"{values.shape[1]} target columns, expected one: name it with --target")
         if values.min() == values.max():
             raise DataError(
                 f"all {len(values):,} {noun} have the same target, {number(float(values[0]))}: there is"
@@ -61,7 +59,7 @@ class Regress(Task):
 
     @classmethod
     def known(cls, targets: Sequence[Any] | np.ndarray) -> np.ndarray:
-        return np.array([not missing(v) and v not in INFINITE for v in cells(targets)], bool)
+        return np.array([not missing(v) for v in one_column(targets)], bool)
 
     def configure(self, training: Training) -> None:
         refuse(self.name, training, "balance", "smoothing")
@@ -83,7 +81,7 @@ class Regress(Task):
         return f"{self.target}, from {number(self.low)} to {number(self.high)}"
 
     def encode(self, targets: Sequence[Any] | np.ndarray, *, mark: bool = False) -> np.ndarray:
-        return numbers(targets, mark=mark)
+        return numbers(one_column(targets), mark=mark)
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         wanted = ((targets - self.centre) / self.spread).to(outputs.dtype)
@@ -139,6 +137,3 @@ class Regress(Task):
         if known["spread"] <= 0:
             raise ModelError("the scale of the model's task cannot be read: the folder is damaged")
         return cls(**known)
-
-
-INFINITE = (float("inf"), float("-inf"))
