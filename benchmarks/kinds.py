@@ -1,7 +1,7 @@
 """Each kind of data end to end on real sets: one command each, default recipe, five minutes of training.
 
-    python -m benchmarks.kinds            all of them
-    python -m benchmarks.kinds mnist orl  some
+python -m benchmarks.kinds            all of them
+python -m benchmarks.kinds mnist orl  some
 """
 
 from __future__ import annotations
@@ -59,24 +59,44 @@ def given(*arguments: str) -> Callable[[Path], Sequence[str]]:
 ROWS: dict[str, Row] = {
     "mnist": Row(given(str(D / "mnist")), *at_least("accuracy", 0.989)),
     "orl": Row(
-        given(str(D / "orl_faces.zip"), "--name", "{take}", "--target", "class", "--split", "take=6,7,8,9,10"),
+        given(
+            str(D / "orl_faces.zip"), "--name", "{take}", "--target", "class", "--split", "take=6,7,8,9,10"
+        ),
         *at_least("accuracy", 0.95),
     ),
     "cifar10": Row(given(str(D / "cifar10.tar.xz")), *at_least("accuracy", 0.70)),
     "digits-spoken": Row(
-        given(str(D / "fsdd.zip"), "--name", "{digit}_{speaker}_{take}", "--target", "digit", "--split", "take=0,1,2,3,4"),
+        given(
+            str(D / "fsdd.zip"),
+            "--name",
+            "{digit}_{speaker}_{take}",
+            "--target",
+            "digit",
+            "--split",
+            "take=0,1,2,3,4",
+        ),
         *at_least("accuracy", 0.96),
     ),
     "arabic": Row(given(str(D / "arabic_commands.zip")), *ahead("accuracy", ())),
     "imdb": Row(
         given(
-            str(D / "imdb" / "train.tsv.xz"), "--target", "label", "--input", "text", "--test", str(D / "imdb" / "test.tsv.xz")
+            str(D / "imdb" / "train.tsv.xz"),
+            "--target",
+            "label",
+            "--input",
+            "text",
+            "--test",
+            str(D / "imdb" / "test.tsv.xz"),
         ),
         *at_least("accuracy", 0.88),
     ),
     "adult": Row(
         given(
-            str(D / "tables" / "adult_train.csv.gz"), "--target", "income", "--test", str(D / "tables" / "adult_test.csv.gz")
+            str(D / "tables" / "adult_train.csv.gz"),
+            "--target",
+            "income",
+            "--test",
+            str(D / "tables" / "adult_test.csv.gz"),
         ),
         *at_least("roc_auc", 0.915),
     ),
@@ -86,23 +106,25 @@ ROWS: dict[str, Row] = {
         *ahead("mse", ("season",)),
     ),
     "gunpoint": Row(lambda f: (str(ts(f, "GunPoint")),), *ahead("accuracy", ("neighbours",), less=0.02)),
-    "japanese-vowels": Row(lambda f: (str(ts(f, "JapaneseVowels")),), *ahead("accuracy", ("neighbours",), less=0.02)),
+    "japanese-vowels": Row(
+        lambda f: (str(ts(f, "JapaneseVowels")),), *ahead("accuracy", ("neighbours",), less=0.02)
+    ),
     "mixed": Row(
         lambda f: (str(sets.mixed_table(f)), "--target", "answer"),
         "accuracy ahead of the same without the picture and the text",
         lambda r: r["metrics"]["accuracy"]["value"] > r["beside"]["metrics"]["accuracy"]["value"],
         beside=lambda f: (str(f / "mixed.csv"), "--target", "answer", "--input", "amount,age"),
     ),
-    "tags": Row(
-        lambda f: (str(sets.digit_tags(f)), "--target", "tags"), *at_least("f1_macro", 0.95)
-    ),
+    "tags": Row(lambda f: (str(sets.digit_tags(f)), "--target", "tags"), *at_least("f1_macro", 0.95)),
     "whales": Row(
         lambda f: (str(sets.right_whales(f)), "--target", "whale", "--group", "recording"),
         "roc_auc with an interval by recording, beside the sampling rate alone and the random split",
-        lambda r: r["split"]["kind"] == "groups"
-        and r["metrics"]["roc_auc"]["groups"] > 1
-        and any("rate" in rival["name"] for rival in r["rivals"])
-        and "random_split" in r,
+        lambda r: (
+            r["split"]["kind"] == "groups"
+            and r["metrics"]["roc_auc"]["groups"] > 1
+            and any("rate" in rival["name"] for rival in r["rivals"])
+            and "random_split" in r
+        ),
     ),
 }
 
@@ -119,7 +141,18 @@ def ts(folder: Path, name: str) -> Path:
 
 def fit(arguments: Sequence[str], out: Path, budget: str) -> Result:
     """Run the command as a user would; its JSON."""
-    command = [sys.executable, "-m", "layerwise", "fit", *arguments, "--out", str(out), "--budget", budget, "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "layerwise",
+        "fit",
+        *arguments,
+        "--out",
+        str(out),
+        "--budget",
+        budget,
+        "--json",
+    ]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(run.stdout))
 
@@ -130,7 +163,9 @@ def run(name: str, budget: str = "5m") -> bool:
     with tempfile.TemporaryDirectory() as folder:
         arguments = row.arguments(Path(folder))
         said = " ".join(arguments).replace(str(D), "$LAYERWISE_DATA").replace(folder, ".")
-        with recorded(f"kind-{name}", command=f"layerwise fit {said} --budget {budget}", bar=row.bar, seed=0) as figures:
+        with recorded(
+            f"kind-{name}", command=f"layerwise fit {said} --budget {budget}", bar=row.bar, seed=0
+        ) as figures:
             result = dict(fit(arguments, Path(folder) / "model", budget))
             if row.beside:
                 result["beside"] = fit(row.beside(Path(folder)), Path(folder) / "beside", budget)

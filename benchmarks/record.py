@@ -30,8 +30,12 @@ def peak_gflops(size: int = 1024, repeats: int = 8) -> float:
 def commit() -> str:
     """The commit this ran on, with + where files differ from it."""
     run = ["git", "-C", str(RESULTS.parent)]
-    name = subprocess.run([*run, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    dirty = subprocess.run([*run, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout.strip()
+    name = subprocess.run(
+        [*run, "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+    dirty = subprocess.run(
+        [*run, "status", "--porcelain", "-uno"], capture_output=True, text=True
+    ).stdout.strip()
     return name + ("+" if dirty else "")
 
 
@@ -62,10 +66,21 @@ def recorded(name: str, **about: Any) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
     at = machine()
     yield figures
-    keep(name, {**about, **figures, "minutes": round((time.monotonic() - started) / 60, 2), "commit": commit(), "machine": at})
+    keep(
+        name,
+        {
+            **about,
+            **figures,
+            "minutes": round((time.monotonic() - started) / 60, 2),
+            "commit": commit(),
+            "machine": at,
+        },
+    )
 
 
 def keep(name: str, result: Mapping[str, Any]) -> None:
     """Write one result."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False, default=float) + "\n")
+    (RESULTS / f"{name}.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False, default=float) + "\n"
+    )

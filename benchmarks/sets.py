@@ -27,7 +27,9 @@ def right_whales(folder: Path) -> Path:
         writer = csv.writer(f)
         writer.writerow(["file", "whale", "recording"])
         for row in rows:
-            writer.writerow([row["file"], "right" if "right" in row["species"].lower() else "other", row["recording"]])
+            writer.writerow(
+                [row["file"], "right" if "right" in row["species"].lower() else "other", row["recording"]]
+            )
     return path
 
 
@@ -70,7 +72,9 @@ def mixed_table(folder: Path, n: int = 3000, seed: int = 0) -> Path:
         score = 1.5 * (labels[which] >= 5) + 1.5 * is_spam + 0.7 * amount + 0.3 * float(rng.normal())
         picture = Image.fromarray((digits[which].reshape(8, 8) * 15.9).astype(np.uint8)).resize((16, 16))
         picture.save(folder / "pictures" / f"{i:05d}.png")
-        rows.append((f"pictures/{i:05d}.png", message, f"{amount:.3f}", f"{age:.3f}", "yes" if score > 1.5 else "no"))
+        rows.append(
+            (f"pictures/{i:05d}.png", message, f"{amount:.3f}", f"{age:.3f}", "yes" if score > 1.5 else "no")
+        )
     path = folder / "mixed.csv"
     with open(path, "w", newline="") as f:
         csv.writer(f).writerows([("picture", "message", "amount", "age", "answer"), *rows])

@@ -127,7 +127,9 @@ class Recipe:
         known = {f.name for f in fields(Training)}
         for name in plain["training"]:
             if name not in known:
-                raise UsageError(f"no line {shown('training.' + str(name))} in a recipe{suggest(str(name), known)}")
+                raise UsageError(
+                    f"no line {shown('training.' + str(name))} in a recipe{suggest(str(name), known)}"
+                )
         try:
             stages = tuple(
                 StageChoice(s["name"], s["stage"], {k: v for k, v in s.items() if k not in ("name", "stage")})
@@ -135,11 +137,17 @@ class Recipe:
             )
             training = Training(**plain["training"])
             return cls(
-                str(plain["kind"]), str(plain["task"]), dict(plain.get("reading", {})), stages, training,
+                str(plain["kind"]),
+                str(plain["task"]),
+                dict(plain.get("reading", {})),
+                stages,
+                training,
                 dict(plain.get("why", {})),
             )
         except (TypeError, KeyError, AttributeError) as error:
-            raise UsageError(f"this recipe cannot be read ({error}); layerwise recipe DATA prints one that can") from error
+            raise UsageError(
+                f"this recipe cannot be read ({error}); layerwise recipe DATA prints one that can"
+            ) from error
 
     def __str__(self) -> str:
         return json.dumps(self.to_json(), indent=1, ensure_ascii=False)
@@ -163,5 +171,7 @@ def _fitting(name: str, value: Any, old: Any) -> Any:
         or isinstance(value, list if isinstance(old, list | tuple) else type(old))
     )
     if not fits:
-        raise UsageError(f"{name} holds {shown(json.dumps(old))}, got {shown(json.dumps(value))}: give a value of the same type")
+        raise UsageError(
+            f"{name} holds {shown(json.dumps(old))}, got {shown(json.dumps(value))}: give a value of the same type"
+        )
     return value

@@ -14,7 +14,15 @@ __all__ = ["from_record", "to_record"]
 
 _TYPES = (
     *(findings.Image, findings.Sound, findings.Snippet, findings.Curves, findings.Dots, findings.Bars),
-    *(findings.Heat, findings.Rows, findings.Tile, findings.Gallery, findings.Code, findings.Finding, Section),
+    *(
+        findings.Heat,
+        findings.Rows,
+        findings.Tile,
+        findings.Gallery,
+        findings.Code,
+        findings.Finding,
+        Section,
+    ),
 )
 _BY_NAME = {t.__name__.lower(): t for t in _TYPES}
 
@@ -34,7 +42,11 @@ def from_record(plain: Sequence[Mapping[str, Any]]) -> tuple[Section, ...]:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        told = {f.name: getattr(value, f.name) for f in fields(value) if not _is_default(f, getattr(value, f.name))}
+        told = {
+            f.name: getattr(value, f.name)
+            for f in fields(value)
+            if not _is_default(f, getattr(value, f.name))
+        }
         return {"type": type(value).__name__.lower(), **{k: _plain(v) for k, v in told.items()}}
     if isinstance(value, bytes):
         return {"type": "bytes", "base64": base64.b64encode(value).decode()}

@@ -10,7 +10,15 @@ import layerwise
 
 
 def test_exported_names():
-    assert layerwise.__all__ == ["DeepClassifier", "DeepRegressor", "Model", "__version__", "fit", "load", "nn"]
+    assert layerwise.__all__ == [
+        "DeepClassifier",
+        "DeepRegressor",
+        "Model",
+        "__version__",
+        "fit",
+        "load",
+        "nn",
+    ]
     for name in layerwise.__all__:
         assert getattr(layerwise, name) is not None
     assert callable(layerwise.fit)

@@ -13,7 +13,10 @@ SOURCES = sorted((ROOT / "src" / "layerwise").rglob("*.py"))
 
 def test_import_contracts_are_kept():
     run = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert run.returncode == 0, run.stdout[-3000:]
 

@@ -40,7 +40,9 @@ def run(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _tell("out of memory: give fewer or smaller examples, or --set training.batch=16", 6)
     except OSError as error:
-        return _tell(f"the machine refused: {error.strerror or error} ({error.filename or 'no file named'})", 6)
+        return _tell(
+            f"the machine refused: {error.strerror or error} ({error.filename or 'no file named'})", 6
+        )
     except Exception as error:  # the last door: our own fault, said without a traceback
         return _own_fault(error)
 

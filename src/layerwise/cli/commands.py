@@ -47,14 +47,38 @@ def layerwise() -> None:
 def _data_options(command: Any) -> Any:
     for option in reversed(
         [
-            click.option("--kind", metavar="KIND", help="image, sound, text, series or table; guessed otherwise."),
-            click.option("--task", metavar="TASK", help="classify, tags, regress or forecast; guessed otherwise."),
-            click.option("--target", metavar="COLUMN[,COLUMN]", help="The column to answer; several 0/1 columns are tags."),
-            click.option("--input", "inputs", metavar="COLUMN[,COLUMN]", help="The columns to read; otherwise all others."),
-            click.option("--name", "name_template", metavar="TEMPLATE", help="File names to columns: '{digit}_{speaker}_{take}'."),
-            click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of the split."),
+            click.option(
+                "--kind", metavar="KIND", help="image, sound, text, series or table; guessed otherwise."
+            ),
+            click.option(
+                "--task", metavar="TASK", help="classify, tags, regress or forecast; guessed otherwise."
+            ),
+            click.option(
+                "--target",
+                metavar="COLUMN[,COLUMN]",
+                help="The column to answer; several 0/1 columns are tags.",
+            ),
+            click.option(
+                "--input",
+                "inputs",
+                metavar="COLUMN[,COLUMN]",
+                help="The columns to read; otherwise all others.",
+            ),
+            click.option(
+                "--name",
+                "name_template",
+                metavar="TEMPLATE",
+                help="File names to columns: '{digit}_{speaker}_{take}'.",
+            ),
+            click.option(
+                "--group", metavar="COLUMN", help="Rows of one group stay on one side of the split."
+            ),
             click.option("--test", metavar="DATA", help="Held-out data of their own."),
-            click.option("--split", metavar="COLUMN[=V,V]", help="The column that tells train from test, or which of its values are the test."),
+            click.option(
+                "--split",
+                metavar="COLUMN[=V,V]",
+                help="The column that tells train from test, or which of its values are the test.",
+            ),
             click.option("--time", metavar="COLUMN", help="Split by time: the last rows are held out."),
             click.option("--forecast", metavar="COLUMN[,COLUMN]", help="Foretell these columns."),
             click.option("--horizon", type=click.IntRange(1), metavar="STEPS", help="How many steps ahead."),
@@ -67,10 +91,22 @@ def _data_options(command: Any) -> Any:
 def _recipe_options(command: Any) -> Any:
     for option in reversed(
         [
-            click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random number."),
+            click.option(
+                "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random number."
+            ),
             click.option("--recipe", "recipe_file", metavar="FILE", help="Every choice from a recipe.json."),
-            click.option("--like", metavar="NAME", help="A recipe of the literature: lenet5, mlp2006, alexnet-small, resnet-small, lstm."),
-            click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help="Change one line of the recipe; repeatable."),
+            click.option(
+                "--like",
+                metavar="NAME",
+                help="A recipe of the literature: lenet5, mlp2006, alexnet-small, resnet-small, lstm.",
+            ),
+            click.option(
+                "--set",
+                "settings",
+                metavar="NAME=VALUE",
+                multiple=True,
+                help="Change one line of the recipe; repeatable.",
+            ),
         ]
     ):
         command = option(command)
@@ -84,7 +120,12 @@ def _recipe_options(command: Any) -> Any:
 @click.option("--out", metavar="FOLDER", help="Where the model goes.  [default: NAME-model]")
 @click.option("--overwrite", is_flag=True, help="Replace what --out holds.")
 @click.option("--budget", metavar="TIME", help="Wall time for training: 90s, 5m, 2h.")
-@click.option("--workers", type=click.IntRange(0), default=None, help="Processes that read files; results do not depend on it.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=None,
+    help="Processes that read files; results do not depend on it.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--thorough", is_flag=True, help="Also train on a random split, to show what it would flatter.")
 @click.option("--no-examples", is_flag=True, help="Keep the data's own examples out of the report.")
@@ -205,5 +246,3 @@ def _narrator(quiet: bool) -> Narrator:
     from layerwise.workflows import Silent
 
     return Silent() if quiet else Terminal(sys.stderr)
-
-

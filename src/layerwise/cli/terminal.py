@@ -53,7 +53,12 @@ class Terminal:
 
         if self._bar is None:
             console = Console(file=self._stream, width=WIDTH, highlight=False)
-            columns = (TextColumn(" " * (INDENT - 1)), BarColumn(20), TaskProgressColumn(), TextColumn("{task.fields[words]}", markup=False))
+            columns = (
+                TextColumn(" " * (INDENT - 1)),
+                BarColumn(20),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[words]}", markup=False),
+            )
             self._bar = Progress(*columns, console=console, transient=True, auto_refresh=False)
             self._bar.start()
             self._bar.add_task("", total=1.0, words="")

@@ -15,8 +15,10 @@ def card(name: str, about: Mapping[str, Any]) -> str:
         f"| {metric} | {m['value']:.4g} | {m['low']:.4g} to {m['high']:.4g} | {m['n']} |"
         for metric, m in metrics.items()
     ]
-    rivals = [f"- {r['name']}: " + ", ".join(f"{k} {v['value']:.4g}" for k, v in r["metrics"].items())
-              for r in about.get("rivals", [])]
+    rivals = [
+        f"- {r['name']}: " + ", ".join(f"{k} {v['value']:.4g}" for k, v in r["metrics"].items())
+        for r in about.get("rivals", [])
+    ]
     lines = [
         f"# {_plain(name)}",
         "",

@@ -99,11 +99,19 @@ def read_checked(folder: Path) -> dict[str, bytes]:
         sums = json.loads((folder / CHECKSUMS).read_bytes()[:MOST_JSON])
     except FileNotFoundError:
         unfinished = (folder / RUN).is_dir()
-        hint = "a run in it did not finish: layerwise fit DATA --resume" if unfinished else "layerwise fit DATA makes one"
+        hint = (
+            "a run in it did not finish: layerwise fit DATA --resume"
+            if unfinished
+            else "layerwise fit DATA makes one"
+        )
         raise ModelError(f"{shown(folder)} holds no model ({CHECKSUMS} is missing); {hint}") from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{shown(folder / CHECKSUMS)} cannot be read ({error}); the folder is damaged") from error
-    if not isinstance(sums, dict) or not all(isinstance(v, str) and Path(k).name == k for k, v in sums.items()):
+        raise ModelError(
+            f"{shown(folder / CHECKSUMS)} cannot be read ({error}); the folder is damaged"
+        ) from error
+    if not isinstance(sums, dict) or not all(
+        isinstance(v, str) and Path(k).name == k for k, v in sums.items()
+    ):
         raise ModelError(f"{shown(folder / CHECKSUMS)} lists no checksums; this is no folder of layerwise")
     files: dict[str, bytes] = {}
     for name, expected in sums.items():

@@ -59,6 +59,7 @@ class Model:
     about: dict[str, Any] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    folder: Path | None = None  # where it was saved or loaded from
 
     @property
     def spec(self) -> Spec:
@@ -104,7 +105,12 @@ class Model:
         """What `--json` prints: model, task, metrics, split, quarantined, rivals, levels, seconds."""
         keys = ("metrics", "split", "quarantined", "rivals", "levels", "seconds")
         told = {key: self.about[key] for key in keys if key in self.about}
-        return {"model": self.about.get("folder"), "task": self.task.name, **told, "verdict": self.about.get("verdict")}
+        return {
+            "model": None if self.folder is None else str(self.folder),
+            "task": self.task.name,
+            **told,
+            "verdict": self.about.get("verdict"),
+        }
 
     def save(self, folder: str | Path) -> Path:
         """Write the model folder, all of it or nothing. Returns its path. Raises MachineError."""
@@ -128,13 +134,16 @@ class Model:
                 "model.json": _json(head),
                 "recipe.json": str(self.recipe).encode(),
                 "reader.json": _json(plain),
-                "reader.safetensors": safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in arrays.items()}),
+                "reader.safetensors": safetensors.numpy.save(
+                    {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+                ),
                 "weights.safetensors": safetensors.torch.save(weights),
                 "history.json": _json(self.history),
                 "findings.json": _json(self.findings),
                 "README.md": card(folder.name, about).encode(),
             },
         )
+        self.folder = folder
         return folder
 
     def _open(self, data: Any) -> Source:
@@ -155,7 +164,11 @@ class Model:
     ) -> Predictions:
         n = len(source)
         if not decoded:
-            raise DataError(f"none of the {n} examples in {shown(source.name)} can be read: {left_out[0].reason}" if left_out else f"no examples in {shown(source.name)}")
+            raise DataError(
+                f"none of the {n} examples in {shown(source.name)} can be read: {left_out[0].reason}"
+                if left_out
+                else f"no examples in {shown(source.name)}"
+            )
         rows, values = np.concatenate(kept), np.concatenate(decoded)
         whole = np.full((n, *values.shape[1:]), np.nan, values.dtype)
         whole[rows] = values
@@ -185,14 +198,24 @@ def load(folder: str | Path) -> Model:
     folder = Path(folder)
     files = read_checked(folder)
     try:
-        return _restore(files)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{shown(folder)} cannot be understood ({error}); it is damaged or not of layerwise") from error
+        return _restore(files, folder)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        raise ModelError(
+            f"{shown(folder)} cannot be understood ({error}); it is damaged or not of layerwise"
+        ) from error
     except LayerwiseError as error:
         raise error if isinstance(error, ModelError) else ModelError(f"{shown(folder)}: {error}") from error
 
 
-def _restore(files: Mapping[str, bytes]) -> Model:
+def _restore(files: Mapping[str, bytes], folder: Path) -> Model:
     head = json.loads(files["model.json"])
     if head["format"] != FORMAT:
         raise ModelError(
@@ -203,15 +226,26 @@ def _restore(files: Mapping[str, bytes]) -> Model:
     if head["kind"] not in kinds:
         raise ModelError(f"unknown kind of data {shown(head['kind'])}; known: {listed(kinds)}")
     kind = kinds[head["kind"]]
-    reader = kind.reader.restore(json.loads(files["reader.json"]), safetensors.numpy.load(files["reader.safetensors"]))
+    reader = kind.reader.restore(
+        json.loads(files["reader.json"]), safetensors.numpy.load(files["reader.safetensors"])
+    )
     task = restore_task(head["task"])
     recipe = Recipe.from_json(json.loads(files["recipe.json"]))
     net = build(recipe.network, reader.spec, task.outputs)
     net.load_state_dict(safetensors.torch.load(files["weights.safetensors"]), strict=True)
     net.eval()
     return Model(
-        str(head["name"]), kind, reader, net, task, recipe, tuple(head["inputs"]), dict(head["about"]),
-        dict(json.loads(files["history.json"])), list(json.loads(files["findings.json"])),
+        str(head["name"]),
+        kind,
+        reader,
+        net,
+        task,
+        recipe,
+        tuple(head["inputs"]),
+        dict(head["about"]),
+        dict(json.loads(files["history.json"])),
+        list(json.loads(files["findings.json"])),
+        folder,
     )
 
 

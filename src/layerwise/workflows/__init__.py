@@ -1,9 +1,20 @@
 """Where rooms meet: fit, predict, report; each readable on one screen."""
 
+from layerwise.workflows.arrays import train_columns
 from layerwise.workflows.fit import fit, propose
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import default_out
 from layerwise.workflows.predict import predict
 from layerwise.workflows.tell import examine, redraw
 
-__all__ = ["Narrator", "Silent", "default_out", "examine", "fit", "predict", "propose", "redraw"]
+__all__ = [
+    "Narrator",
+    "Silent",
+    "default_out",
+    "examine",
+    "fit",
+    "predict",
+    "propose",
+    "redraw",
+    "train_columns",
+]

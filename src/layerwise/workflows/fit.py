@@ -9,11 +9,12 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from layerwise.errors import UsageError
+from layerwise.errors import Interrupted, UsageError, shown
 from layerwise.model import Model
 from layerwise.recipe import Recipe
 from layerwise.workflows.judge import judge
 from layerwise.workflows.learn import learn
+from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, default_out, placed, remember, remembered
 from layerwise.workflows.prepare import Asked, Prepared, prepare
@@ -54,7 +55,11 @@ def fit(
     choice = _choice(asked)
     options: dict[str, Any] = {
         "recipe": read_recipe(recipe_file).to_json() if recipe_file else None,
-        "like": like, "settings": dict(settings or {}), "budget": budget, "thorough": thorough, "examples": examples,
+        "like": like,
+        "settings": dict(settings or {}),
+        "budget": budget,
+        "thorough": thorough,
+        "examples": examples,
     }
     if like and recipe_file:
         raise UsageError("--like and --recipe both name a whole recipe: give one of them")
@@ -64,7 +69,15 @@ def fit(
             choice = Asked(**{f.name: options.pop(f.name) for f in fields(Asked)})
         elif isinstance(choice.test, str | Path | None):
             remember(place, {**asdict(choice), **options, "test": choice.test and os.fspath(choice.test)})
-        model, page = _run(data, choice, options, place, narrator)
+        try:
+            model, page = _run(data, choice, options, place, narrator)
+        except Interrupted as error:
+            again = (
+                ""
+                if place.folder is None
+                else f": layerwise fit {shown(data)} --out {shown(place.folder)} --resume"
+            )
+            raise Interrupted(f"{error}{again}") from None
         if place.folder is not None:
             model.save(place.folder)
             path = write_page(place.folder, model, page)
@@ -73,7 +86,14 @@ def fit(
     return model
 
 
-def propose(data: str | None, *, recipe_file: str | None = None, like: str | None = None, settings: Mapping[str, Any], **asked: Any) -> Recipe:
+def propose(
+    data: str | None,
+    *,
+    recipe_file: str | None = None,
+    like: str | None = None,
+    settings: Mapping[str, Any],
+    **asked: Any,
+) -> Recipe:
     """The recipe that `fit` would follow for `data`; without data, a named recipe as its paper gives it."""
     if data is None:
         if like is None:
@@ -81,8 +101,12 @@ def propose(data: str | None, *, recipe_file: str | None = None, like: str | Non
         return literature(like, settings)
     given = read_recipe(recipe_file) if recipe_file else None
     with placed(None, overwrite=False, resume=False) as place:
-        prepared = prepare(data, _choice(asked), run=place.run, reading=reading_settings(given, settings), narrator=Silent())
-        return settle(prepared, given=given, like=like, settings=settings, budget=None, seed=int(asked.get("seed") or 0))
+        prepared = prepare(
+            data, _choice(asked), run=place.run, reading=reading_settings(given, settings), narrator=Silent()
+        )
+        return settle(
+            prepared, given=given, like=like, settings=settings, budget=None, seed=int(asked.get("seed") or 0)
+        )
 
 
 def _choice(asked: Mapping[str, Any]) -> Asked:
@@ -90,19 +114,41 @@ def _choice(asked: Mapping[str, Any]) -> Asked:
         return (value,) if isinstance(value, str) else tuple(value)
 
     lists = {k: names(asked[k]) for k in ("target", "inputs", "forecast") if asked.get(k)}
-    return Asked(**{**{k: v for k, v in asked.items() if v is not None and k not in ("target", "inputs", "forecast")}, **lists})
+    return Asked(
+        **{
+            **{k: v for k, v in asked.items() if v is not None and k not in ("target", "inputs", "forecast")},
+            **lists,
+        }
+    )
 
 
-def _run(data: Any, asked: Asked, options: Mapping[str, Any], place: Place, narrator: Narrator) -> tuple[Model, Any]:
+def _run(
+    data: Any, asked: Asked, options: Mapping[str, Any], place: Place, narrator: Narrator
+) -> tuple[Model, Any]:
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
     reading = reading_settings(given, options["settings"])
     prepared = prepare(data, asked, run=place.run, reading=reading, narrator=narrator)
     recipe = settle(
-        prepared, given=given, like=options["like"], settings=options["settings"], budget=options["budget"], seed=asked.seed
+        prepared,
+        given=given,
+        like=options["like"],
+        settings=options["settings"],
+        budget=options["budget"],
+        seed=asked.seed,
     )
-    model = learn(prepared, recipe, checkpoint=None if place.folder is None else place.run / "checkpoint.safetensors", narrator=narrator)
+    model = learn(
+        prepared,
+        recipe,
+        checkpoint=None if place.folder is None else place.run / "checkpoint.safetensors",
+        narrator=narrator,
+    )
     page = judge(
-        model, prepared, folder=place.folder, data=data if isinstance(data, str) else "DATA",
-        thorough=options["thorough"], examples=options["examples"], narrator=narrator,
+        model,
+        prepared,
+        folder=place.folder,
+        data=data if isinstance(data, str) else "DATA",
+        thorough=options["thorough"],
+        examples=options["examples"],
+        narrator=narrator,
     )
     return model, page

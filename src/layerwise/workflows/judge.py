@@ -31,16 +31,29 @@ CHEAP = ("linear", "neighbours", "naive", "majority")  # learners, in the order 
 
 
 def judge(
-    model: Model, prepared: Prepared, *, folder: Path | None, data: str, thorough: bool, examples: bool, narrator: Narrator
+    model: Model,
+    prepared: Prepared,
+    *,
+    folder: Path | None,
+    data: str,
+    thorough: bool,
+    examples: bool,
+    narrator: Narrator,
 ) -> tuple[Section, ...]:
     """Everything the page says; `model.findings` and `model.about` get what a folder keeps of it."""
     started = time.monotonic()
     seed = model.recipe.training.seed
-    held, targets, groups = prepared.test, prepared.targets[prepared.test], _of(prepared.groups, prepared.test)
+    held, targets, groups = (
+        prepared.test,
+        prepared.targets[prepared.test],
+        _of(prepared.groups, prepared.test),
+    )
     decoded = model.task.decode(answer_rows(model.net, prepared, held))
     metrics = model.task.metrics(decoded, targets, groups=groups, seed=seed)
     narrator.say("Rivals", "the simple methods learn the same training examples")
-    others = {rival.name: _challenge(rival, prepared, prepared.train, held, seed) for rival in _rivals(prepared)}
+    others = {
+        rival.name: _challenge(rival, prepared, prepared.train, held, seed) for rival in _rivals(prepared)
+    }
     comparison = look.compare(model.task, decoded, targets=targets, others=others, groups=groups, seed=seed)
     other_split = _random_split(prepared, others, seed) if prepared.split.kind == "groups" else None
     shown = Examples(prepared.kind, prepared.store, held, prepared.ids(held))
@@ -55,7 +68,9 @@ def _rivals(prepared: Prepared) -> tuple[Rival, ...]:
     return prepared.kind.rivals(prepared.spec, prepared.task)
 
 
-def _challenge(rival: Rival, prepared: Prepared, train: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+def _challenge(
+    rival: Rival, prepared: Prepared, train: np.ndarray, test: np.ndarray, seed: int
+) -> np.ndarray:
     """What a rival answers for `test`; it learns at most its own number of training rows."""
     most = min(rival.most, MOST_RIVAL_ROWS)
     if len(train) > most:
@@ -64,14 +79,23 @@ def _challenge(rival: Rival, prepared: Prepared, train: np.ndarray, test: np.nda
     store = prepared.store
     facts = [{name: fact[rows] for name, fact in store.facts.items()} for rows in (train, test)]
     return challenge(
-        rival, prepared.task, store.take(train), facts[0], prepared.targets[train], store.take(test), facts[1],
-        spec=prepared.spec, seed=seed,
+        rival,
+        prepared.task,
+        store.take(train),
+        facts[0],
+        prepared.targets[train],
+        store.take(test),
+        facts[1],
+        spec=prepared.spec,
+        seed=seed,
     )
 
 
 def _random_split(prepared: Prepared, others: Mapping[str, np.ndarray], seed: int) -> OtherSplit | None:
     """The cheapest rival on the split by group and on a random one of the same size."""
-    ranked = sorted((r for r in _rivals(prepared) if r.learner in CHEAP), key=lambda r: CHEAP.index(r.learner))
+    ranked = sorted(
+        (r for r in _rivals(prepared) if r.learner in CHEAP), key=lambda r: CHEAP.index(r.learner)
+    )
     if not ranked:
         return None
     rival, task = ranked[0], prepared.task
@@ -79,15 +103,25 @@ def _random_split(prepared: Prepared, others: Mapping[str, np.ndarray], seed: in
     test, train = np.sort(rows[: len(prepared.test)]), np.sort(rows[len(prepared.test) :])
     answered = _challenge(rival, prepared, train, test, seed)
     used = task.metrics(
-        others[rival.name], prepared.targets[prepared.test], groups=_of(prepared.groups, prepared.test), seed=seed
+        others[rival.name],
+        prepared.targets[prepared.test],
+        groups=_of(prepared.groups, prepared.test),
+        seed=seed,
     )
     random = task.metrics(answered, prepared.targets[test], seed=seed)
     return OtherSplit(rival.name, used[task.primary], random[task.primary])
 
 
 def _sections(
-    model: Model, prepared: Prepared, decoded: np.ndarray, comparison: Comparison, other_split: OtherSplit | None,
-    shown: Examples, *, folder: Path | None, data: str,
+    model: Model,
+    prepared: Prepared,
+    decoded: np.ndarray,
+    comparison: Comparison,
+    other_split: OtherSplit | None,
+    shown: Examples,
+    *,
+    folder: Path | None,
+    data: str,
 ) -> tuple[Section, ...]:
     task, seed, held = model.task, model.recipe.training.seed, prepared.test
     parts = Parts(prepared.train, prepared.validation, held, prepared.split.why)
@@ -95,55 +129,108 @@ def _sections(
     word = prepared.roles.group or "group"
     groups, held_groups = prepared.groups, _of(prepared.groups, held)
     levels = look.levels(
-        model.net, prepared.spec, kind=prepared.kind, task=task, store=prepared.store, probe_rows=prepared.train,
-        probe_targets=prepared.targets[prepared.train], held_rows=held, held_targets=prepared.targets[held],
-        groups=held_groups, ids=prepared.ids(held), seed=seed,
+        model.net,
+        prepared.spec,
+        kind=prepared.kind,
+        task=task,
+        store=prepared.store,
+        probe_rows=prepared.train,
+        probe_targets=prepared.targets[prepared.train],
+        held_rows=held,
+        held_targets=prepared.targets[held],
+        groups=held_groups,
+        ids=prepared.ids(held),
+        seed=seed,
     )
     described = describe(model.net, prepared.spec)
     cost = look.cost(
-        model.net, prepared.store, held, model_bytes=4 * sum(p.numel() for p in model.net.parameters()),
+        model.net,
+        prepared.store,
+        held,
+        model_bytes=4 * sum(p.numel() for p in model.net.parameters()),
         multiply_adds=sum(level.cost for level in described if "." not in level.name),
     )
     return (
         Section("verdict", "", (_verdict(comparison, prepared, word),)),
         look.use(str(folder or f"{model.name}-model"), data=data),
         look.data(
-            task, targets=prepared.targets, parts=parts, groups=groups, group_word=word,
-            examples=Examples(prepared.kind, prepared.store, every, prepared.ids(every)), left_out=prepared.left_out,
-            notes=(*prepared.source.notes, *prepared.roles.notes, f"Kind: {prepared.kind.name}, {prepared.kind_why}",
-                   f"Task: {task.name}, {prepared.task_why}"),
-            reading=prepared.reader.choices(), other_split=other_split, seed=seed,
+            task,
+            targets=prepared.targets,
+            parts=parts,
+            groups=groups,
+            group_word=word,
+            examples=Examples(prepared.kind, prepared.store, every, prepared.ids(every)),
+            left_out=prepared.left_out,
+            notes=(
+                *prepared.source.notes,
+                *prepared.roles.notes,
+                f"Kind: {prepared.kind.name}, {prepared.kind_why}",
+                f"Task: {task.name}, {prepared.task_why}",
+            ),
+            reading=prepared.reader.choices(),
+            other_split=other_split,
+            seed=seed,
         ),
         look.quality(
-            task, decoded, targets=prepared.targets[held], groups=held_groups, group_word=word, examples=shown, seed=seed
+            task,
+            decoded,
+            targets=prepared.targets[held],
+            groups=held_groups,
+            group_word=word,
+            examples=shown,
+            seed=seed,
         ),
         levels,
         look.training(
-            model.history, model.recipe, seconds=model.about["seconds"]["training"], steps=model.about["steps"][-1],
-            peak_bytes=look.peak_memory(), parts=(cost,),
+            model.history,
+            model.recipe,
+            seconds=model.about["seconds"]["training"],
+            steps=model.about["steps"][-1],
+            peak_bytes=look.peak_memory(),
+            parts=(cost,),
         ),
         look.rivals(comparison, group_word=word),
         look.doubts(
-            task, targets=prepared.targets, parts=parts, comparison=comparison, things=prepared.kind.plural, groups=groups,
-            group_word=word, left_out=len(prepared.left_out), other_split=other_split, facts=prepared.store.facts,
+            task,
+            targets=prepared.targets,
+            parts=parts,
+            comparison=comparison,
+            things=prepared.kind.plural,
+            groups=groups,
+            group_word=word,
+            left_out=len(prepared.left_out),
+            other_split=other_split,
+            facts=prepared.store.facts,
         ),
     )
 
 
 def _verdict(comparison: Comparison, prepared: Prepared, word: str) -> Finding:
     whole = prepared.split.kind == "groups"
-    return look.verdict(comparison, plural=prepared.kind.plural, verb=prepared.kind.verb, group_word=word if whole else None)
+    return look.verdict(
+        comparison, plural=prepared.kind.plural, verb=prepared.kind.verb, group_word=word if whole else None
+    )
 
 
 def _note(
-    model: Model, prepared: Prepared, metrics: Mapping[str, Metric], comparison: Comparison, sections: Sequence[Section],
-    *, seconds: float,
+    model: Model,
+    prepared: Prepared,
+    metrics: Mapping[str, Metric],
+    comparison: Comparison,
+    sections: Sequence[Section],
+    *,
+    seconds: float,
 ) -> None:
     """What a program asks about a run, as `--json` gives it and model.json keeps it."""
     sizes = {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)}
-    groups = None if prepared.groups is None else {
-        "column": prepared.roles.group, "n": len(np.unique(prepared.groups)),
-    }
+    groups = (
+        None
+        if prepared.groups is None
+        else {
+            "column": prepared.roles.group,
+            "n": len(np.unique(prepared.groups)),
+        }
+    )
     model.about |= {
         "verdict": sections[0].findings[0].sentence,
         "data": f"{len(prepared.source):,} {prepared.kind.plural} from {prepared.source.name}",
@@ -154,7 +241,8 @@ def _note(
         "split": {"kind": prepared.split.kind, "why": prepared.split.why, "groups": groups, "counts": sizes},
         "quarantined": [{"path": _text(one.path), "reason": one.reason} for one in prepared.left_out],
         "rivals": [
-            {"name": name, "metrics": {k: m.to_json() for k, m in found.items()}} for name, found in comparison.rivals.items()
+            {"name": name, "metrics": {k: m.to_json() for k, m in found.items()}}
+            for name, found in comparison.rivals.items()
         ],
         "levels": [_level(part) for s in sections if s.name == "levels" for part in s.parts],
         "seconds": {**model.about["seconds"], "judging": seconds},
@@ -171,7 +259,9 @@ def _level(part: Section) -> dict[str, Any]:
 
 def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Comparison) -> None:
     over = f" in {metric.groups} groups" if metric.groups else ""
-    lines = [f"held-out {metric.name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}, n = {metric.n:,}{over}"]
+    lines = [
+        f"held-out {metric.name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}, n = {metric.n:,}{over}"
+    ]
     if comparison.best is not None and comparison.ahead is not None:
         best = comparison.rivals[comparison.best][metric.name]
         ahead = comparison.ahead
@@ -201,5 +291,3 @@ def _of(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
 
 def _text(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
-
-

@@ -42,16 +42,27 @@ def learn(prepared: Prepared, recipe: Recipe, *, checkpoint: Path | None, narrat
     started = time.monotonic()
     done = _follow(net, prepared, recipe, checkpoint, narrator)
     if done.interrupted:
-        raise Interrupted(f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept")
+        raise Interrupted(
+            f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept"
+        )
     if recipe.training.seconds is not None:
-        recipe = recipe.but("training.steps", done.steps[0], f"reached in {in_seconds(recipe.training.seconds)}")
+        recipe = recipe.but(
+            "training.steps", done.steps[0], f"reached in {in_seconds(recipe.training.seconds)}"
+        )
     rows = prepared.validation
     if len(rows):
         outputs = answer_rows(net, prepared, rows)
         task.calibrate(outputs, torch.as_tensor(prepared.targets[rows]))
     about = {"seconds": {"training": time.monotonic() - started}, "steps": list(done.taken)}
     return Model(
-        prepared.source.name, prepared.kind, prepared.reader, net, task, recipe, prepared.roles.inputs, about,
+        prepared.source.name,
+        prepared.kind,
+        prepared.reader,
+        net,
+        task,
+        recipe,
+        prepared.roles.inputs,
+        about,
         dict(done.history),
     )
 
@@ -62,19 +73,28 @@ def answer_rows(net: nn.Module, prepared: Prepared, rows: np.ndarray) -> Tensor:
     return torch.cat([outputs_of(net, batches.at(i).inputs) for i in range(batches.steps_per_epoch)])
 
 
-def _follow(net: Pipeline, prepared: Prepared, recipe: Recipe, checkpoint: Path | None, narrator: Narrator) -> Done:
+def _follow(
+    net: Pipeline, prepared: Prepared, recipe: Recipe, checkpoint: Path | None, narrator: Narrator
+) -> Done:
     """Run the loop and tell the narrator; returns its last event."""
     alter = prepared.kind.alter(prepared.spec, recipe.training.alter)
     phase = Phase.of(recipe.training, Supervised(prepared.task, alter))
     weights = prepared.task.weights(prepared.targets, prepared.weights)
 
     def data(size: int, rng: Randomness) -> Packed:
-        return Packed(prepared.store, prepared.train, targets=prepared.targets, weights=weights, size=size, rng=rng)
+        return Packed(
+            prepared.store, prepared.train, targets=prepared.targets, weights=weights, size=size, rng=rng
+        )
 
     with _stoppable() as stop:
         events = train(
-            net, (phase,), data, seed=recipe.training.seed, checkpoint=checkpoint,
-            evaluate=_validation(prepared) if len(prepared.validation) else None, stop=stop,
+            net,
+            (phase,),
+            data,
+            seed=recipe.training.seed,
+            checkpoint=checkpoint,
+            evaluate=_validation(prepared) if len(prepared.validation) else None,
+            stop=stop,
         )
         return _narrated(events, narrator)
 

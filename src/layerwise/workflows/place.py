@@ -62,9 +62,13 @@ def _check(folder: Path, *, overwrite: bool, resume: bool) -> None:
     if overwrite or not folder.exists():
         return
     if stopped:
-        raise UsageError(f"{shown(folder)} holds a run that was stopped: --resume goes on with it, --overwrite starts anew")
+        raise UsageError(
+            f"{shown(folder)} holds a run that was stopped: --resume goes on with it, --overwrite starts anew"
+        )
     if any(p.name != RUN for p in folder.iterdir()):
-        raise UsageError(f"{shown(folder)} exists: --out names another folder, --overwrite replaces the model in it")
+        raise UsageError(
+            f"{shown(folder)} exists: --out names another folder, --overwrite replaces the model in it"
+        )
 
 
 def remember(place: Place, asked: dict[str, Any]) -> None:

@@ -20,7 +20,14 @@ __all__ = ["as_csv", "predict"]
 
 
 def predict(
-    model: str, data: Any, *, csv: str | None, as_json: bool, top: int, narrator: Narrator, echo: Callable[[str], None]
+    model: str,
+    data: Any,
+    *,
+    csv: str | None,
+    as_json: bool,
+    top: int,
+    narrator: Narrator,
+    echo: Callable[[str], None],
 ) -> Predictions:
     """Load a model, answer every example of `data` in order, and write the answers where they are wanted."""
     product = load(model)
@@ -123,5 +130,3 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-

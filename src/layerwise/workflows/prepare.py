@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, read_rows, split_rows
+from layerwise.data import (
+    Roles,
+    Source,
+    Split,
+    Store,
+    duplicates,
+    find_roles,
+    open_source,
+    read_rows,
+    split_rows,
+)
 from layerwise.data.source import Column, LeftOut
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds import KINDS
@@ -19,7 +29,7 @@ from layerwise.spec import Spec
 from layerwise.tasks import Task, guess_task, task_named
 from layerwise.workflows.narrate import Narrator
 
-__all__ = ["Asked", "Prepared", "make_reader", "pack", "prepare", "raw_targets"]
+__all__ = ["Asked", "Prepared", "assemble", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -77,11 +87,18 @@ class Prepared:
         return [self.source.ids[int(self.store.rows[r])] for r in rows]
 
 
-def prepare(data: Any, asked: Asked, *, run: Path, reading: Mapping[str, Any], narrator: Narrator) -> Prepared:
+def prepare(
+    data: Any, asked: Asked, *, run: Path, reading: Mapping[str, Any], narrator: Narrator
+) -> Prepared:
     """Open, guess, split and read. `reading` holds the reader's settings that a person or recipe fixed."""
-    source = open_source(data, name_template=asked.name_template, test=asked.test, spool=run)
+    source = open_source(data, name_template=asked.name_template, spool=run)
     roles = find_roles(
-        source, target=asked.target, inputs=asked.inputs, group=asked.group, split=asked.split, time=asked.time
+        source,
+        target=asked.target,
+        inputs=asked.inputs,
+        group=asked.group,
+        split=asked.split,
+        time=asked.time,
     )
     kind, kind_why = _kind(source, roles, asked.kind)
     raw = raw_targets(source, roles)
@@ -89,29 +106,79 @@ def prepare(data: Any, asked: Asked, *, run: Path, reading: Mapping[str, Any], n
     task_class = task_named(task_name)
     known = task_class.known(raw)
     split = split_rows(
-        source, roles, raw, seed=asked.seed, classes=task_name == "classify", known=known,
+        source,
+        roles,
+        raw,
+        seed=asked.seed,
+        classes=task_name == "classify",
+        known=known,
         copies=duplicates({name: source.columns[name] for name in roles.inputs}),
     )
     fitting = np.sort(np.concatenate([split.train, split.validation]))
     task = task_class.fit(raw[fitting], noun=kind.plural, names=roles.targets)
     _say_data(narrator, source, roles, kind, task)
     narrator.say("Split", split.why)
-    reader = make_reader(kind, reading).fit({name: source.columns[name] for name in roles.inputs}, split.train)
-    store = pack(source, roles.inputs, reader, _all(split), run=run, workers=asked.workers)
-    targets = _encoded(task, raw, store, split)
-    groups = None if split.groups is None else split.groups[store.rows]
-    places = [store.places(part) for part in (split.train, split.validation, split.test)]
-    _check_parts(places, source, store)
-    prepared = Prepared(
-        source, roles, kind, kind_why, task, task_why, split, reader, store, targets, None, groups, *places
+    prepared = assemble(
+        source,
+        roles,
+        kind=kind,
+        kind_why=kind_why,
+        task=task,
+        task_why=task_why,
+        split=split,
+        raw=raw,
+        run=run,
+        reading=reading,
+        workers=asked.workers,
     )
     if prepared.left_out:
-        narrator.say("Left out", f"{len(prepared.left_out):,}: {_reasons(prepared.left_out)} (listed in the report)")
+        narrator.say(
+            "Left out", f"{len(prepared.left_out):,}: {_reasons(prepared.left_out)} (listed in the report)"
+        )
     return prepared
 
 
+def assemble(
+    source: Source,
+    roles: Roles,
+    *,
+    kind: Kind,
+    kind_why: str,
+    task: Task,
+    task_why: str,
+    split: Split,
+    raw: np.ndarray,
+    run: Path,
+    reading: Mapping[str, Any],
+    workers: int | None = None,
+    weights: np.ndarray | None = None,
+) -> Prepared:
+    """Fit the reader on the training rows, read every row that takes part, encode the targets.
+
+    `raw` targets and `weights` are of all rows of the source.
+    """
+    reader = make_reader(kind, reading).fit(
+        {name: source.columns[name] for name in roles.inputs}, split.train
+    )
+    store = pack(source, roles.inputs, reader, _all(split), run=run, workers=workers)
+    targets = task.encode(raw[store.rows], mark=bool(len(split.test)))
+    groups = None if split.groups is None else split.groups[store.rows]
+    places = [store.places(part) for part in (split.train, split.validation, split.test)]
+    _check_parts(places, source, store)
+    kept = None if weights is None else weights[store.rows]
+    return Prepared(
+        source, roles, kind, kind_why, task, task_why, split, reader, store, targets, kept, groups, *places
+    )
+
+
 def pack(
-    source: Source, names: tuple[str, ...], reader: Reader, rows: np.ndarray, *, run: Path, workers: int | None
+    source: Source,
+    names: tuple[str, ...],
+    reader: Reader,
+    rows: np.ndarray,
+    *,
+    run: Path,
+    workers: int | None,
 ) -> Store:
     """Read those rows once, into a store. Raises DataError where none can be read."""
     store = Store.pack(run / "store", reader.spec, read_rows(source, reader, names, rows, workers=workers))
@@ -172,11 +239,6 @@ def _array(column: Column) -> np.ndarray:
 
 def _all(split: Split) -> np.ndarray:
     return np.sort(np.concatenate([split.train, split.validation, split.test]))
-
-
-def _encoded(task: Task, raw: np.ndarray, store: Store, split: Split) -> np.ndarray:
-    """Targets in the store's order; held-out rows of a class unseen in training are marked."""
-    return task.encode(raw[store.rows], mark=bool(len(split.test)))
 
 
 def _check_parts(places: list[np.ndarray], source: Source, store: Store) -> None:

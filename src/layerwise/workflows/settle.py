@@ -25,9 +25,13 @@ def read_recipe(file: str | Path) -> Recipe:
     try:
         plain = json.loads(Path(file).read_bytes())
     except OSError as error:
-        raise UsageError(f"no recipe {shown(file)} ({error.strerror}); layerwise recipe DATA prints one") from error
+        raise UsageError(
+            f"no recipe {shown(file)} ({error.strerror}); layerwise recipe DATA prints one"
+        ) from error
     except ValueError as error:
-        raise UsageError(f"{shown(file)} is no JSON ({error}); layerwise recipe DATA prints a recipe") from error
+        raise UsageError(
+            f"{shown(file)} is no JSON ({error}); layerwise recipe DATA prints a recipe"
+        ) from error
     return Recipe.from_json(plain)
 
 
@@ -42,7 +46,13 @@ def reading_settings(recipe: Recipe | None, settings: Mapping[str, Any]) -> dict
 
 
 def settle(
-    prepared: Prepared, *, given: Recipe | None, like: str | None, settings: Mapping[str, Any], budget: float | None, seed: int
+    prepared: Prepared,
+    *,
+    given: Recipe | None,
+    like: str | None,
+    settings: Mapping[str, Any],
+    budget: float | None,
+    seed: int,
 ) -> Recipe:
     """The recipe of this run. Raises UsageError for a name that is no line of it."""
     chosen, why = prepared.reader.choices()
@@ -57,6 +67,8 @@ def settle(
     for name, value in settings.items():
         if not name.startswith("reading."):
             recipe = recipe.but(name, value)
+    if recipe.training.patience is not None and not len(prepared.validation):
+        recipe = recipe.but("training.patience", None, "there are no validation rows to judge by")
     if budget is not None:
         recipe = recipe.but("training.seconds", float(budget), "--budget")
     return recipe
@@ -68,7 +80,9 @@ def _like(kind: Kind, name: str) -> Any:
     every = sorted({like for k in KINDS for like in k.likes})
     suits = [k.plural for k in KINDS if name in k.likes]
     if suits:
-        raise UsageError(f"--like {name} is for {listed(suits)}, these are {kind.plural}; for them: {listed(kind.likes)}")
+        raise UsageError(
+            f"--like {name} is for {listed(suits)}, these are {kind.plural}; for them: {listed(kind.likes)}"
+        )
     raise UsageError(f"no recipe {shown(name)}{suggest(name, every)} Named recipes: {listed(every, 12)}")
 
 

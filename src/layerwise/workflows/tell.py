@@ -20,8 +20,16 @@ def write_page(folder: Path, model: Model, sections: Sequence[Section]) -> Path:
     about = model.about
     split = str(about.get("split_why", ""))
     write(
-        path, sections, title=model.name, subtitle=f"{about.get('data', '')}: {about.get('answer', '')}",
-        meta={"layerwise": __version__, "seed": str(model.recipe.training.seed), "split": split, "model": folder.name},
+        path,
+        sections,
+        title=model.name,
+        subtitle=f"{about.get('data', '')}: {about.get('answer', '')}",
+        meta={
+            "layerwise": __version__,
+            "seed": str(model.recipe.training.seed),
+            "split": split,
+            "model": folder.name,
+        },
     )
     return path
 

@@ -1,0 +1,36 @@
+"""What may be handed to an estimator as X, and how much of it scikit-learn's own checks can look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from layerwise.data import Column
+from layerwise.kinds import KINDS
+
+__all__ = ["kind_of", "plain"]
+
+
+def plain(X: Any) -> bool:
+    """Whether X is, or should be, a matrix of numbers (N, F), which scikit-learn checks."""
+    if isinstance(X, list | tuple) and X and all(isinstance(x, str | os.PathLike) for x in X):
+        return False
+    if isinstance(X, list | tuple) and X and all(isinstance(x, np.ndarray) and x.ndim > 1 for x in X):
+        return False
+    if isinstance(X, np.ndarray) and X.ndim > 2:
+        return False
+    if not hasattr(X, "columns"):
+        return True
+    return all(str(t).lower().startswith(("int", "uint", "float", "bool")) for t in X.dtypes)
+
+
+def kind_of(columns: Mapping[str, Column]) -> str:
+    """The kind of those columns; a matrix of numbers is a table here, whatever else it might be."""
+    only = next(iter(columns.values()))
+    if only.holds == "arrays" and np.ndim(only.values) == 2:
+        return "table"
+    claimed = (kind.name for kind in KINDS if kind.claims(columns) is not None)
+    return next(claimed, "table")
