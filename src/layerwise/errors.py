@@ -90,7 +90,9 @@ def refused(error: OSError, doing: str) -> MachineError:
         errno.EPERM: ("permission denied", "choose another folder or change its permissions"),
         errno.EROFS: ("read-only file system", "choose another folder"),
     }
-    found, remedy_words = remedy.get(error.errno or 0, (error.strerror or str(error), "see to it and try again"))
+    found, remedy_words = remedy.get(
+        error.errno or 0, (error.strerror or str(error), "see to it and try again")
+    )
     return MachineError(f"{found} while {doing}: {remedy_words}")
 
 

@@ -63,7 +63,7 @@ class Randomness(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _generator(purpose: str, device: str) -> torch.Generator:
+def _generator(purpose: str, device: str) -> torch.Generator:  # noqa: ARG001 - one generator for each purpose
     import torch
 
     return torch.Generator(device)

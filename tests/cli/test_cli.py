@@ -20,8 +20,32 @@ def call(capsys, *arguments):
     return code, out, err
 
 
-PROMISED = """--out --overwrite --kind --task --target --input --name --group --test --split --time --forecast --horizon
---budget --seed --workers --resume --recipe --like --set --thorough --no-examples --quiet --json""".split()
+PROMISED = [
+    "--out",
+    "--overwrite",
+    "--kind",
+    "--task",
+    "--target",
+    "--input",
+    "--name",
+    "--group",
+    "--test",
+    "--split",
+    "--time",
+    "--forecast",
+    "--horizon",
+    "--budget",
+    "--seed",
+    "--workers",
+    "--resume",
+    "--recipe",
+    "--like",
+    "--set",
+    "--thorough",
+    "--no-examples",
+    "--quiet",
+    "--json",
+]
 
 
 def test_promised_options_and_commands(capsys):

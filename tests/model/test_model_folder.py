@@ -10,8 +10,8 @@ import pytest
 
 import layerwise
 from layerwise.errors import MachineError, ModelError
-from layerwise.model import holding
 from layerwise.model import folder as folders
+from layerwise.model import holding
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +169,12 @@ def test_a_kill_at_any_step_leaves_a_whole_model(tmp_path, monkeypatch, fatal):
 
 
 def test_two_runs_cannot_share_a_folder(tmp_path):
-    with holding(tmp_path / "model"):
-        with pytest.raises(MachineError, match="in use by another run"), holding(tmp_path / "model"):
-            pass
+    with (
+        holding(tmp_path / "model"),
+        pytest.raises(MachineError, match="in use by another run"),
+        holding(tmp_path / "model"),
+    ):
+        pass
     with holding(tmp_path / "model"):
         pass
 

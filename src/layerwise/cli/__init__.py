@@ -63,5 +63,5 @@ def _option_hint(error: click.ClickException) -> str:
 def _own_fault(error: Exception) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="layerwise-", suffix=".log", delete=False) as log:
         log.write("".join(traceback.format_exception(error)))
-    message = f"this is our own fault, not yours ({type(error).__name__}: {error}). Please send {log.name} with the command"
-    return _tell(message, 1)
+    what = f"{type(error).__name__}: {error}"
+    return _tell(f"this is our own fault, not yours ({what}). Please send {log.name} with the command", 1)

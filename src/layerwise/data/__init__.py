@@ -1,6 +1,7 @@
 """Raw examples: opened where they lie, split, read once into a store, batched. Knows no kind of data."""
 
 from layerwise.data.batches import Packed, collate
+from layerwise.data.memory import memory_source
 from layerwise.data.opening import open_source
 from layerwise.data.reading import RowsRead, read_rows
 from layerwise.data.roles import find_roles
@@ -24,6 +25,7 @@ __all__ = [
     "cut_windows",
     "duplicates",
     "find_roles",
+    "memory_source",
     "open_source",
     "read_rows",
     "split_rows",

@@ -32,6 +32,9 @@ def typed(cells: pl.Series, *, comma: bool, notes: list[str]) -> pl.Series:
     `NA`, `?` and their like are missing in columns of numbers and dates only. `comma`: whether a comma
     may be a decimal one. Numbers with leading zeros are codes and stay text.
     """
+    plain = cells.cast(pl.Int64, strict=False)
+    if plain.null_count() == cells.null_count() < len(cells) and not cells.str.contains(PADDED).any():
+        return plain
     flat = cells.str.strip_chars()
     present = ~flat.str.to_lowercase().is_in(MISSING) & flat.is_not_null()
     known = flat.filter(present)

@@ -20,8 +20,9 @@ __all__ = ["Delimited", "read_delimited"]
 SEPARATORS = "\t;|,"  # in order of preference: a comma may be a decimal one
 HEAD = 1 << 18  # bytes that the separator is told by
 NEWLINE, QUOTE = ord("\n"), ord('"')
+LOOKS = 200  # columns that a header is told by
 NO_SEPARATOR = "\x1f"
-REGULAR = 0.9  # share of the lines that must have one number of fields
+SURE = 0.9  # share of the lines that must have one number of fields
 
 
 class Delimited(NamedTuple):
@@ -49,10 +50,13 @@ class _Layout:
         return int(np.bincount(self.widths[self.widths > 0]).argmax()) if (self.widths > 0).any() else 0
 
     @property
-    def regular(self) -> float:
-        """The share of rows that have it."""
-        rows = (self.widths > 0).sum()
-        return float((self.widths == self.width).sum() / rows) if rows else 0.0
+    def score(self) -> float:
+        """The share of rows that have it, less a half where the first has not."""
+        return _score(self.widths[self.widths > 0], self.width)
+
+
+def _score(widths: np.ndarray, width: int) -> float:
+    return float((widths == width).mean()) - 0.5 * (widths[0] != width) if len(widths) else 0.0
 
 
 def read_delimited(data: bytes, path: str) -> Delimited:
@@ -67,10 +71,12 @@ def read_delimited(data: bytes, path: str) -> Delimited:
         raise DataError(f"{shown(path)} is empty: it needs a header line and rows")
     buffer = np.frombuffer(data, np.uint8)
     separator = _separator(buffer, data)
-    layout = max(_layouts(buffer, separator), key=lambda one: (one.regular if one.width else 0.0, one.quoted))
-    rows = _lenient(data, separator) if QUOTE in buffer and layout.regular < REGULAR else None
-    if rows is not None and rows.regular > layout.regular:
-        return _from_rows(rows, path, notes, separator)
+    layouts = _layouts(buffer, separator)
+    layout = max(layouts, key=lambda one: (one.score, one.quoted))
+    if QUOTE in buffer and len(layouts) == 1 and layout.score < SURE:
+        rows = _lenient(data, separator)
+        if rows is not None and rows.score > layout.score:
+            return _from_rows(rows, path, notes, separator)
     return _from_layout(data, layout, path, notes)
 
 
@@ -104,18 +110,19 @@ def _as_utf8(data: bytes, path: str, notes: list[str]) -> bytes:
 
 
 def _separator(buffer: np.ndarray, data: bytes) -> str:
-    """The first separator that gives the first line and nearly all others one number of fields above 1."""
+    """The separator that gives the first line and most others one number of fields above 1; the first
+    of several that give it to nearly all."""
     end = len(data) if len(data) <= HEAD else data.rfind(b"\n", 0, HEAD) + 1 or len(data)
-    best, regular = NO_SEPARATOR, 0.5
-    for separator in SEPARATORS:
-        for layout in _layouts(buffer[:end], separator):
-            width = layout.width
-            first = layout.widths[layout.widths > 0][:1]
-            if width < 2 or not len(first) or first[0] != width:
-                continue
-            if layout.regular > (regular if regular < REGULAR else max(regular, REGULAR)):
-                best, regular = separator, layout.regular
-    return best
+    scores = {
+        s: max((one.score for one in _layouts(buffer[:end], s) if one.width > 1), default=0.0)
+        for s in SEPARATORS
+    }
+    if max(scores.values()) < SURE and QUOTE in buffer[:end]:
+        loose = {s: _lenient(data[:end], s) for s in SEPARATORS}
+        scores |= {s: max(scores[s], rows.score) for s, rows in loose.items() if rows and rows.width > 1}
+    sure = [s for s in SEPARATORS if scores[s] >= SURE]
+    best = sure[0] if sure else max(SEPARATORS, key=lambda s: scores[s])
+    return best if scores[best] > 0.5 else NO_SEPARATOR
 
 
 def _layouts(buffer: np.ndarray, separator: str) -> list[_Layout]:
@@ -165,7 +172,7 @@ class _Rows:
     rows: Sequence[Sequence[str]]
     lines: Sequence[int]
     width: int
-    regular: float
+    score: float
 
 
 def _lenient(data: bytes, separator: str) -> _Rows | None:
@@ -184,7 +191,7 @@ def _lenient(data: bytes, separator: str) -> _Rows | None:
         return None
     widths = np.array([len(r) for r in rows])
     width = int(np.bincount(widths).argmax()) if len(rows) else 0
-    return _Rows(rows, lines, width, float((widths == width).mean())) if len(rows) else None
+    return _Rows(rows, lines, width, _score(widths, width)) if len(rows) else None
 
 
 def _from_rows(found: _Rows, path: str, notes: list[str], separator: str) -> Delimited:
@@ -262,7 +269,7 @@ def _has_header(frame: pl.DataFrame) -> bool:
         return True
     votes = 0
     first, body = frame.row(0), frame.slice(1, 1000)
-    for cell, name in zip(first, body.columns, strict=True):
+    for cell, name in zip(first[:LOOKS], body.columns[:LOOKS], strict=True):
         below = body[name].drop_nulls()
         if cell is None or not len(below):
             continue

@@ -120,7 +120,7 @@ def _by_prefix(stems: Sequence[str], classes: Sequence[str]) -> list[str] | None
     width = len(stems[0])
     if width < 4 or len(set(stems)) < len(stems) or any(len(s) != width or not s.isalnum() for s in stems):
         return None
-    numbers = [int(s, 36) for s in stems]
+    numbers = [int(s, 10 if all(map(str.isdecimal, stems)) else 36) for s in stems]
     if not stems[0][0].isdigit() or 10 * len(stems) > max(numbers) - min(numbers):
         return None
     for length in range(2, width):

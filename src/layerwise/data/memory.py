@@ -52,9 +52,14 @@ def _polars(frame: nw.DataFrame[Any]) -> pl.DataFrame:
     try:
         whole = frame.to_polars()
     except (ValueError, TypeError, ImportError):
-        cells = {str(n): frame[n].to_list() for n in frame.columns}
-        whole = pl.DataFrame([pl.Series(n, v, strict=False) for n, v in cells.items()])
+        whole = pl.DataFrame([_mixed(str(c.name), c.to_list()) for c in frame.iter_columns()])
     return whole.rename({n: str(n) for n in whole.columns})
+
+
+def _mixed(name: str, values: list[Any]) -> pl.Series:
+    """Cells of any types: numbers where all are, else text; None and NaN are missing."""
+    known = [None if v is None or v != v else v for v in values]
+    return pl.Series(name, known, strict=False)
 
 
 def _listed(inputs: Any) -> Source:
@@ -74,7 +79,7 @@ def _listed(inputs: Any) -> Source:
             f"X must be an array (N, ...), a DataFrame or a list, got {shown(type(inputs).__name__)}"
         )
     if array.dtype == object and array.ndim == 2:
-        cells = [pl.Series(f"x{i}", array[:, i].tolist(), strict=False) for i in range(array.shape[1])]
+        cells = [_mixed(f"x{i}", array[:, i].tolist()) for i in range(array.shape[1])]
         return Source("data", frame_columns(pl.DataFrame(cells), None)[0], rows_named(len(array)))
     return Source("data", {"x": as_column("x", array)}, rows_named(len(array)))
 
@@ -109,9 +114,9 @@ def _cells(name: str, values: Any, n: int) -> Column:
     series = nw.from_native(values, series_only=True, pass_through=True)
     array = np.asarray(series.to_list() if isinstance(series, nw.Series) else values)
     if isinstance(series, nw.Series) and array.dtype.kind in "OU":
-        column = Column(name, "cells", pl.Series(name, series.to_list(), strict=False))
+        column = Column(name, "cells", _mixed(name, series.to_list()))
     elif array.dtype == object and array.ndim == 1:
-        column = Column(name, "cells", pl.Series(name, array.tolist(), strict=False))
+        column = Column(name, "cells", _mixed(name, array.tolist()))
     else:
         column = as_column(name, array.ravel() if array.ndim == 2 and array.shape[1] == 1 else array)
     if len(column) != n:

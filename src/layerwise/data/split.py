@@ -225,23 +225,32 @@ def _given(source: Source, roles: Roles) -> tuple[np.ndarray, np.ndarray, str] |
     """Test rows, validation rows and where they come from, where someone has said so."""
     parts, name = source.parts, "as the folders or files say"
     if roles.split is not None:
-        cells = [str(v) for v in source.columns[roles.split].values]
-        if roles.test:
-            if unknown := sorted(set(roles.test) - set(cells)):
-                raise DataError(
-                    f"no row has {shown(roles.split)} = {listed(unknown)}; it holds"
-                    f" {listed(sorted(set(cells)))}"
-                )
-            parts = np.array(["test" if c in roles.test else "train" for c in cells])
-        else:
-            parts = np.array([PARTS.get(c.strip().lower(), "") for c in cells])
-        name = f"as the column {shown(roles.split)} says"
+        parts, name = _told(source, roles.split, roles.test), f"as the column {shown(roles.split)} says"
     if parts is None:
         return None
     held, own = np.flatnonzero(parts == "test"), np.flatnonzero(parts == "val")
     if not len(held):  # a validation part alone is the held-out part: nothing else can be
         held, own = own, held
-    return (held, own, name) if len(held) and len(held) < len(parts) else None
+    given = len(held) and (len(held) < len(parts) or roles.split is not None)
+    return (held, own, name) if given else None
+
+
+def _told(source: Source, column: str, test: Sequence[str]) -> np.ndarray:
+    """The part of each row by the cells of a column: those of `test`, or what parts are called."""
+    cells = [str(v) for v in source.columns[column].values]
+    known = sorted(set(cells))
+    if test:
+        if unknown := sorted(set(test) - set(cells)):
+            raise DataError(f"no row has {shown(column)} = {listed(unknown)}; it holds {listed(known)}")
+        return np.array(["test" if c in test else "train" for c in cells])
+    parts = np.array([PARTS.get(c.strip().lower(), "") for c in cells])
+    if not np.isin(parts, ("test", "val")).any():
+        raise DataError(
+            f"the column {shown(column)} names no parts such as train and test, but {listed(known)}: say"
+            " which cells"
+            f" are held out, as in --split {column}={known[0]}"
+        )
+    return parts
 
 
 def _latest(source: Source, time: str, rows: np.ndarray, share: float) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -159,9 +160,9 @@ class _Writer:
             self.file.write(np.ascontiguousarray(array, self.spec.dtype).data)
 
     def close(self) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
+        with self.file:
+            self.file.flush()
+            os.fsync(self.file.fileno())
         if self.spec.padded:
             np.save(self.offsets_path, np.cumsum([0, *self.lengths], dtype=np.int64))
 
@@ -170,7 +171,9 @@ def _write(folder: Path, writers: Sequence[_Writer], chunks: Iterable[Chunk]) ->
     kept: list[np.ndarray] = []
     rejected: dict[int, str] = {}
     facts: dict[str, list[np.ndarray]] = {}
-    try:
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.callback(writer.close)
         for chunk in chunks:
             rejected.update({int(row): reason for row, reason in chunk.rejected.items()})
             if not len(chunk.kept):
@@ -180,9 +183,6 @@ def _write(folder: Path, writers: Sequence[_Writer], chunks: Iterable[Chunk]) ->
                 writer.add(chunk.values[writer.name])
             for name, fact in chunk.facts.items():
                 facts.setdefault(name, []).append(np.asarray(fact))
-    finally:
-        for writer in writers:
-            writer.close()
     np.save(folder / "rows.npy", np.concatenate([np.empty(0, np.int64), *kept]))
     for i, parts in enumerate(facts.values()):
         np.save(folder / f"fact{i}.npy", np.concatenate(parts), allow_pickle=False)

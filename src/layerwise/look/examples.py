@@ -38,7 +38,7 @@ class Examples:
     def show(self, at: int, where: Where | None = None) -> Media:
         """The example at position `at` of `rows`; with `where` that part of it and a little around it."""
         taken = self.store.take(self.rows[at : at + 1])
-        one = {name: np.asarray(field[0]) for name, field in taken.items()}
+        one = {name: np.array(field[0]) for name, field in taken.items()}
         if where is not None:
             one = {name: _cut(field, self.store.spec, where) for name, field in one.items()}
         return self.kind.show(one, self.store.spec)

@@ -47,14 +47,15 @@ def fit_probe(x: np.ndarray, y: np.ndarray, answer: Answer, *, seed: int) -> Pla
     check, rest = order[: len(x) // 5], order[len(x) // 5 :]
     if len(check) == 0:
         return fit_plane(x, y, answer, PENALTIES[0])
-    best, best_loss, plane = PENALTIES[0], np.inf, None
-    for penalty in PENALTIES:
-        plane = fit_plane(x[rest], y[rest], answer, penalty, start=plane)
+    plane = best = None
+    penalty, best_loss = PENALTIES[0], np.inf
+    for weaker in PENALTIES:
+        plane = fit_plane(x[rest], y[rest], answer, weaker, start=plane)
         loss = plane.loss(x[check], y[check])
         if loss > best_loss:
             break
-        best, best_loss = penalty, loss
-    return fit_plane(x, y, answer, best, start=plane)
+        best, best_loss, penalty = plane, loss, weaker
+    return fit_plane(x, y, answer, penalty, start=best)
 
 
 def fit_plane(
@@ -84,7 +85,7 @@ def fit_plane(
         first.ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 200, "ftol": 1e-6, "gtol": 1e-4},
+        options={"maxiter": 200, "ftol": 1e-5, "gtol": 1e-4},
     )
     w = found.x.reshape(wide + 1, outputs)
     return Plane(w[:-1], w[-1], answer)

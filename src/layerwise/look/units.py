@@ -42,9 +42,9 @@ def peaks(value: Tensor | Padded, spec: Spec, *, seed: int) -> Peaks:
         units = np.sort(Randomness(seed).at(channels).numpy("units").permutation(channels)[:MOST_UNITS])
         values = values[:, units]
     lengths = np.full(n, values.shape[2] if values.ndim > 2 else 1)
-    if isinstance(parts, Padded):
-        lengths = parts.lengths.cpu().numpy()
-        mask = parts.mask().reshape(n, 1, -1, *[1] * (values.ndim - 3))
+    if isinstance(value, Padded):
+        lengths = value.lengths.cpu().numpy()
+        mask = value.mask().reshape(n, 1, -1, *[1] * (values.ndim - 3))
         values = values.masked_fill(~mask, float("-inf"))
     widths = values.shape[3] if values.ndim > 3 else 1
     if values.ndim == 2:

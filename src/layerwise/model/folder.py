@@ -12,10 +12,11 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from layerwise.errors import MachineError, ModelError, refused, shown
 
@@ -144,9 +145,10 @@ def holding(folder: Path) -> Iterator[Path]:
         lock.close()
 
 
-def _lock(lock: Any, folder: Path) -> None:
+def _lock(lock: IO[bytes], folder: Path) -> None:
+    """Hold the lock until the file is closed, by whatever end of the process."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)

@@ -103,7 +103,7 @@ class Model:
 
     def result(self) -> dict[str, Any]:
         """What `--json` prints: model, task, metrics, split, quarantined, rivals, levels, seconds."""
-        keys = ("metrics", "split", "quarantined", "rivals", "levels", "seconds")
+        keys = ("metrics", "split", "quarantined", "rivals", "levels", "seconds", "random_split")
         told = {key: self.about[key] for key in keys if key in self.about}
         return {
             "model": None if self.folder is None else str(self.folder),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from layerwise import look
 from layerwise.figures import figure, in_seconds
-from layerwise.findings import Finding, Section
+from layerwise.findings import Finding, Gallery, Section
 from layerwise.kinds.base import Rival
 from layerwise.kinds.rivals import challenge
 from layerwise.look import Comparison, Examples, OtherSplit, Parts
@@ -20,7 +22,7 @@ from layerwise.nn import describe
 from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.tasks.base import Metric
-from layerwise.workflows.learn import answer_rows
+from layerwise.workflows.learn import answer_rows, learn
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
 
@@ -55,11 +57,25 @@ def judge(
         rival.name: _challenge(rival, prepared, prepared.train, held, seed) for rival in _rivals(prepared)
     }
     comparison = look.compare(model.task, decoded, targets=targets, others=others, groups=groups, seed=seed)
-    other_split = _random_split(prepared, others, seed) if prepared.split.kind == "groups" else None
+    other_split = None
+    if prepared.split.kind == "groups":
+        other_split = (
+            _net_at_random(model, prepared, decoded, narrator)
+            if thorough
+            else _rival_at_random(prepared, others, seed)
+        )
     shown = Examples(prepared.kind, prepared.store, held, prepared.ids(held))
     sections = _sections(model, prepared, decoded, comparison, other_split, shown, folder=folder, data=data)
     model.findings = to_record(sections)
-    _note(model, prepared, metrics, comparison, sections, seconds=time.monotonic() - started)
+    _note(
+        model,
+        prepared,
+        metrics,
+        comparison,
+        sections,
+        other_split=other_split,
+        seconds=time.monotonic() - started,
+    )
     _say(narrator, model, metrics[model.task.primary], comparison)
     return sections if examples else tuple(_without_examples(s) for s in sections)
 
@@ -91,7 +107,27 @@ def _challenge(
     )
 
 
-def _random_split(prepared: Prepared, others: Mapping[str, np.ndarray], seed: int) -> OtherSplit | None:
+def _net_at_random(model: Model, prepared: Prepared, decoded: np.ndarray, narrator: Narrator) -> OtherSplit:
+    """The same network, trained and judged once more on a random split of the same sizes."""
+    seed, task = model.recipe.training.seed, copy.deepcopy(model.task)
+    held = len(prepared.test)
+    rows = Randomness(seed).numpy("random split").permutation(len(prepared.targets))
+    test, validation = rows[:held], rows[held : held + len(prepared.validation)]
+    train = rows[held + len(prepared.validation) :]
+    other = replace(
+        prepared, task=task, train=np.sort(train), validation=np.sort(validation), test=np.sort(test)
+    )
+    narrator.say("Thorough", "the same network once more, on a random split")
+    twin = learn(other, model.recipe, checkpoint=None, narrator=narrator)
+    answered = twin.task.decode(answer_rows(twin.net, other, other.test))
+    used = model.task.metrics(
+        decoded, prepared.targets[prepared.test], groups=_of(prepared.groups, prepared.test), seed=seed
+    )
+    random = twin.task.metrics(answered, prepared.targets[other.test], seed=seed)
+    return OtherSplit("the network", used[task.primary], random[task.primary])
+
+
+def _rival_at_random(prepared: Prepared, others: Mapping[str, np.ndarray], seed: int) -> OtherSplit | None:
     """The cheapest rival on the split by group and on a random one of the same size."""
     ranked = sorted(
         (r for r in _rivals(prepared) if r.learner in CHEAP), key=lambda r: CHEAP.index(r.learner)
@@ -219,6 +255,7 @@ def _note(
     comparison: Comparison,
     sections: Sequence[Section],
     *,
+    other_split: OtherSplit | None,
     seconds: float,
 ) -> None:
     """What a program asks about a run, as `--json` gives it and model.json keeps it."""
@@ -246,7 +283,12 @@ def _note(
         ],
         "levels": [_level(part) for s in sections if s.name == "levels" for part in s.parts],
         "seconds": {**model.about["seconds"], "judging": seconds},
+        **({} if other_split is None else {"random_split": _other(other_split)}),
     }
+
+
+def _other(split: OtherSplit) -> dict[str, Any]:
+    return {"rival": split.rival, "used": split.used.to_json(), "random": split.random.to_json()}
 
 
 def _level(part: Section) -> dict[str, Any]:
@@ -259,9 +301,8 @@ def _level(part: Section) -> dict[str, Any]:
 
 def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Comparison) -> None:
     over = f" in {metric.groups} groups" if metric.groups else ""
-    lines = [
-        f"held-out {metric.name.replace('_', ' ')} {figure(metric.value, metric.low, metric.high)}, n = {metric.n:,}{over}"
-    ]
+    said = figure(metric.value, metric.low, metric.high)
+    lines = [f"held-out {metric.name.replace('_', ' ')} {said}, n = {metric.n:,}{over}"]
     if comparison.best is not None and comparison.ahead is not None:
         best = comparison.rivals[comparison.best][metric.name]
         ahead = comparison.ahead
@@ -274,10 +315,6 @@ def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Compariso
 
 
 def _without_examples(section: Section) -> Section:
-    from dataclasses import replace
-
-    from layerwise.findings import Gallery
-
     findings = tuple(
         replace(f, pictures=tuple(p for p in f.pictures if not (isinstance(p, Gallery) and p.examples)))
         for f in section.findings

@@ -151,7 +151,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed; pressed twice, it interrupts at once. Outside the main thread: never."""
     pressed = False
 
-    def note(signum: int, frame: object) -> None:
+    def note(*_: object) -> None:
         nonlocal pressed
         if pressed:
             raise KeyboardInterrupt

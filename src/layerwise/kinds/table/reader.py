@@ -371,7 +371,9 @@ def _absent(values: Raw) -> np.ndarray:
 
 
 def _some(values: Raw, places: np.ndarray) -> Any:
-    return [values[int(i)] for i in places] if isinstance(values, list | tuple) else values[places]
+    if isinstance(values, pl.Series | np.ndarray):
+        return values[places]
+    return [values[int(i)] for i in places]
 
 
 def _kept(field: np.ndarray | list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray | list[np.ndarray]:

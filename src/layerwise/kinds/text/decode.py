@@ -19,7 +19,7 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-TAG = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|b|i|em|strong|span|hr)\b[^<>]{0,200}>", re.IGNORECASE)
+TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|b|i|em|strong|span|hr)\b[^<>]{0,200}>", re.IGNORECASE)
 SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from layerwise.workflows.judge import judge
 from layerwise.workflows.learn import learn
 from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
-from layerwise.workflows.place import Place, default_out, placed, remember, remembered
-from layerwise.workflows.prepare import Asked, Prepared, prepare
+from layerwise.workflows.place import Place, placed, remember, remembered
+from layerwise.workflows.prepare import Asked, prepare
 from layerwise.workflows.settle import read_recipe, reading_settings, settle
 from layerwise.workflows.tell import write_page
 
