@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -50,16 +49,3 @@ def test_light_start(code):
     probe = f"import sys\n{code}\nprint('HEAVY', *[m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1].split() == ["HEAVY"]
-
-
-@pytest.mark.parametrize("arguments", [["-c", "import layerwise"], ["-m", "layerwise", "--help"]])
-def test_quick_start(arguments):
-    def best(args: list[str]) -> float:
-        times = []
-        for _ in range(9):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, *args], check=True, capture_output=True)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    assert best(arguments) - best(["-c", "pass"]) < 0.15
