@@ -207,12 +207,12 @@ def test_lengths_are_told_by_the_spec(case: Case) -> None:
         return
     net, x = network(case), examples(case.spec)
     stage = dict(net.stages())["stage"]
-    for row in (0, 1, 2, 4):
+    for row in range(5):
         one = take(x, [row])
         y = stage(one.zeroed())
         if isinstance(y, Padded):
             told = stage.spec(case.spec.but(longest=int(one.lengths[0]))).longest
-            assert int(y.lengths[0]) == max(0, told)
+            assert int(y.lengths[0]) == (told if one.lengths[0] else 0)
 
 
 @EACH

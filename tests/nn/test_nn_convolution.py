@@ -127,3 +127,12 @@ def test_pooling_by_attention_starts_as_the_mean() -> None:
 def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Convolution.from_spec(IMAGES, **options)
+
+
+def test_means_are_taken_after_the_activation() -> None:
+    stage = Convolution(IMAGES, width=8, pool="average")
+    expected = F.avg_pool2d(F.conv2d(PICTURES, stage.kernel.weight, padding=1).relu(), 2, ceil_mode=True)
+    torch.testing.assert_close(stage(PICTURES), expected)
+    stage = Convolution(IMAGES, width=8, pool="max", activation="gelu")
+    expected = F.max_pool2d(F.gelu(F.conv2d(PICTURES, stage.kernel.weight, padding=1)), 2, ceil_mode=True)
+    torch.testing.assert_close(stage(PICTURES), expected)
