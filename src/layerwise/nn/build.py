@@ -52,6 +52,7 @@ STAGES: tuple[type[Stage], ...] = (
 """Every stage that a recipe may name."""
 
 MOST_BYTES = 2 << 30  # of parameters and buffers
+FIRST = Randomness(0)
 DEEPEST = 4  # networks within networks
 
 _NAMED: Mapping[str, type[Stage]] = {stage.__name__: stage for stage in STAGES}
@@ -62,7 +63,7 @@ def build(
     spec: Spec,
     outputs: int,
     *,
-    rng: Randomness = Randomness(0),  # noqa: B008
+    rng: Randomness = FIRST,
 ) -> Pipeline:
     """The network of a recipe for input `spec`, with a Head named `answer` where its last stage is none.
 

@@ -36,13 +36,13 @@ class Head(Stage):
         y: Tensor = self.linear(flat(x))
         return y
 
-    def spec(self, spec: Spec) -> Spec:  # noqa: ARG002
+    def spec(self, _spec: Spec) -> Spec:
         return vector(self.outputs)
 
     def field(self) -> dict[str, Reach | None]:
         return dict.fromkeys(self.sees)
 
-    def cost(self, spec: Spec) -> int:  # noqa: ARG002
+    def cost(self, _spec: Spec) -> int:
         return self.inputs * self.outputs
 
     def words(self) -> str:

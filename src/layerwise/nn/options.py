@@ -51,7 +51,7 @@ def checked(stage: type, options: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=128)
 def _options(stage: type) -> dict[str, tuple[Any, bool]]:
-    constructor = vars(stage).get("__init__") or stage.__init__  # type: ignore[misc]
+    constructor = next(vars(c)["__init__"] for c in stage.__mro__ if "__init__" in vars(c))
     hints = get_type_hints(constructor, include_extras=True)
     arguments = signature(constructor).parameters.values()
     return {

@@ -115,7 +115,7 @@ class Residual(Maps):
         kernels = sum(k.cost() for k in self.modules() if isinstance(k, Kernel))
         return positions(self.spec(spec)) * kernels
 
-    def depth(self, spec: Spec) -> int:  # noqa: ARG002
+    def depth(self, _spec: Spec) -> int:
         return 2 * len(self.blocks)
 
     def words(self) -> str:

@@ -84,11 +84,11 @@ class Stage(nn.Module, ABC):
         """By axis, what an output position sees; None is all of it, an axis left out one position."""
         return {}
 
-    def cost(self, spec: Spec) -> int:  # noqa: ARG002
+    def cost(self, _spec: Spec) -> int:
         """Multiply-adds for one example; of unequal lengths, the longest training example."""
         return 0
 
-    def depth(self, spec: Spec) -> int:  # noqa: ARG002
+    def depth(self, _spec: Spec) -> int:
         """Layers with parameters on the longest way through (Schmidhuber 2015, credit assignment path)."""
         return int(any(True for _ in self.parameters()))
 
