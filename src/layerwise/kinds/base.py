@@ -89,13 +89,15 @@ class Rival:
     """A simple method to beat: features of read examples, and what learns from them.
 
     `features(values, facts, spec)` looks at training examples and returns a function of
-    (values, facts) that gives a matrix (N, F), dense or sparse. A learner of `majority` needs none.
+    (values, facts) that gives a matrix (N, F), dense or sparse. A learner of `majority` needs none; for
+    `distances` the F features are the distances to the training examples, in their order.
     """
 
     name: str  # "boosting on mel statistics"
-    learner: Literal["majority", "linear", "neighbours", "boosting", "naive"]
+    learner: Literal["majority", "linear", "neighbours", "distances", "boosting", "naive"]
     features: Callable[[Values, Mapping[str, np.ndarray], Spec], Callable[[Values, Mapping[str, np.ndarray]], Any]] | None = None
     most: int = 20_000  # training rows it is given; more are thinned by a fair draw
+    most_pairs: int | None = None  # of training and held-out rows; where there are more, it is left out
 
 
 @dataclass(frozen=True)

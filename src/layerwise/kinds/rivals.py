@@ -215,6 +215,24 @@ def _neighbours(lesson: Lesson, test: Any) -> np.ndarray:
     return _votes(lesson, _nearest(x, other, k), lean)
 
 
+def _distances(lesson: Lesson, test: Any) -> np.ndarray:
+    """The mean answer of the k training rows that are nearest by the distances that the features are.
+
+    k is the one that answers best for training rows, each of which is asked without itself.
+    """
+    lean = 1.0 if lesson.task.labels else 0.0
+    others = np.array(lesson.x, np.float64)
+    np.fill_diagonal(others, np.inf)
+    near = np.argsort(others, axis=1, kind="stable")
+    ks = [k for k in NEIGHBOURS if k < max(2, len(others) // 2)]
+
+    def score(k: int) -> float:
+        answers = _laid_out(lesson.task, _votes(lesson, near[:, :k], lean))
+        return _weighed(lesson.task.scores(answers, lesson.y), lesson)
+
+    return _votes(lesson, np.argsort(test, axis=1, kind="stable")[:, : max(ks, key=score)], lean)
+
+
 def _spaces(lesson: Lesson, test: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Training and test features as given, by angle and standardised; wide ones as principal components."""
     if sparse.issparse(lesson.x):
@@ -374,6 +392,7 @@ def _count(values: Values) -> int:
 LEARNERS: dict[str, Callable[[Lesson, Any], np.ndarray]] = {
     "linear": _linear,
     "neighbours": _neighbours,
+    "distances": _distances,
     "boosting": _boosting,
     "naive": _naive,
 }

@@ -81,7 +81,10 @@ def judge(
 
 
 def _rivals(prepared: Prepared) -> tuple[Rival, ...]:
-    return prepared.kind.rivals(prepared.spec, prepared.task)
+    """The simple methods for this kind, without those that compare more pairs than they can."""
+    pairs = len(prepared.train) * (len(prepared.train) + len(prepared.test))
+    proposed = prepared.kind.rivals(prepared.spec, prepared.task)
+    return tuple(r for r in proposed if r.most_pairs is None or pairs <= r.most_pairs)
 
 
 def _challenge(
