@@ -68,14 +68,14 @@ HOSTILE = {
 @pytest.mark.parametrize("suffix", ["zip", "tar.gz"])
 def test_names_never_become_paths(pictures, tmp_path, suffix):
     good = pictures("a/{}.pgm", "b/{}.pgm")
-    before = {p for p in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     path = packed(tmp_path / f"h.{suffix}", {**good, **dict.fromkeys(HOSTILE, b"evil")})
     spool = tmp_path / "spool"
     spool.mkdir()
     source = open_source(path, spool=spool)
     assert sorted(source.ids) == sorted(good)
     assert {o.path: o.reason for o in source.left_out} == HOSTILE
-    made = {p for p in tmp_path.rglob("*")} - before - {path, spool}
+    made = set(tmp_path.rglob("*")) - before - {path, spool}
     assert {p.relative_to(spool).parts[1:] for p in made} == {(), ("unpacked",)}
 
 

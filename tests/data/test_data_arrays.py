@@ -79,7 +79,7 @@ def test_npz_with_a_huge_declared_shape_is_refused(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PK", b"PK\x03\x04" + bytes(50), b"no zip at all"])
 def test_npz_that_is_none(tmp_path, data):
     (tmp_path / "x.npz").write_bytes(data)
-    with pytest.raises(DataError, match="no readable .npz"):
+    with pytest.raises(DataError, match=r"no readable \.npz"):
         open_source(tmp_path / "x.npz", spool=tmp_path)
 
 

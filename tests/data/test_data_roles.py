@@ -27,7 +27,7 @@ def test_an_unknown_column_is_answered_with_the_nearest():
         == "no column 'defualt' in loans.csv; did you mean 'default'? Its columns: age, income, default"
     )
     for wrong in ({"group": "x"}, {"inputs": ["x"]}, {"split": "x=1"}, {"time": "x"}, {"weight": "x"}):
-        with pytest.raises(DataError, match="no column 'x' in loans.csv"):
+        with pytest.raises(DataError, match=r"no column 'x' in loans\.csv"):
             find_roles(LOANS, **wrong)
 
 
@@ -147,9 +147,15 @@ def test_recordings_in_names(lay):
         [f"{c}/{c}.{i}.jpg" for c in ("cat", "dog") for i in range(50)],
         [
             f"{c}/{int(v)}_{int(v * 7 % 10**9):x}.jpg"
-            for c, v in zip("ab" * 60, np.random.default_rng(1).integers(10**8, 10**9, 120))
+            for c, v in zip("ab" * 60, np.random.default_rng(1).integers(10**8, 10**9, 120), strict=False)
         ],
     ],
 )
 def test_none_are_invented_where_names_only_count(lay, paths):
     assert roles_of(lay, paths).group is None
+
+
+def test_rows_cannot_be_ordered_by_text():
+    with pytest.raises(DataError, match="'s' must hold dates or numbers to order rows by, got 'x'"):
+        find_roles(table(s=["x", "y"], n=[1, 2], y=[1, 2]), target="y", time="s")
+    assert find_roles(table(s=["x", "y"], n=[1, 2], y=[1, 2]), target="y", time="n").time == "n"

@@ -184,3 +184,20 @@ def test_what_cannot_be_split_says_why(targets, message):
 def test_one_group_cannot_be_split_by():
     with pytest.raises(DataError, match="--group none"):
         cut(["a", "b"] * 20, who=["g"] * 40, roles=Roles(("x",), ("y",), group="who"))
+
+
+def test_validation_of_the_only_group_left_is_by_chance():
+    found = cut(["a", "b"] * 20, who=["g"] * 28 + ["h"] * 12, roles=Roles(("x",), ("y",), group="who"))
+    assert len(found.test) in (12, 28)
+    assert 0 < len(found.validation) < 5
+
+
+def test_a_placeholder_in_many_rows_ties_none_that_differ(lay, pictures):
+    root = lay(
+        {
+            **pictures("img/{}.pgm", n=2),
+            "t.csv": "photo,n\n" + "".join(f"img/0.pgm,{i // 2}\n" for i in range(40)),
+        }
+    )
+    source = open_source(root / "t.csv")
+    assert len(np.unique(duplicates(source.columns))) == 20

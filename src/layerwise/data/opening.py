@@ -65,7 +65,7 @@ def _open_name(path: str, template: str | None, parent: Path | None) -> Source:
         if listing.files:
             return _open_listing(listing, template, parent)
     raise DataError(
-        f"there is no file or folder {shown(path)}{suggest(path, [*BUILTIN, *_beside(path)])}"
+        f"there is no file or folder {shown(path)}{suggest(path, [*BUILTIN, *_beside(path)]) or '.'}"
         f" Built-in data sets: {listed(BUILTIN)}"
     )
 

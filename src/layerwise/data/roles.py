@@ -55,6 +55,8 @@ def find_roles(
         None if group == "none" else group,
     ):
         _known(source, name)
+    if time is not None:
+        _orders(source, time)
     targets = _several(target) or (_guess_target(source, notes),)
     if split is None and source.parts is None:
         split = _guess_split(source, targets, notes)
@@ -78,6 +80,13 @@ def _known(source: Source, name: str | None) -> None:
             f"no column {shown(name)} in {source.called}{suggest(name, source.columns) or '.'}"
             f" Its columns: {listed(source.columns)}"
         )
+
+
+def _orders(source: Source, time: str) -> None:
+    column = source.columns[time]
+    if column.holds != "cells" or not (column.values.dtype.is_temporal() or column.values.dtype.is_numeric()):
+        found = shown(column.take([0])[0]) if column.holds == "cells" else column.holds
+        raise DataError(f"{shown(time)} must hold dates or numbers to order rows by, got {found}")
 
 
 def _held_out(source: Source, split: str | None) -> tuple[str | None, tuple[str, ...]]:

@@ -7,6 +7,7 @@ groups is said by `Roles`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import SEEK_END, SEEK_SET, BufferedReader, FileIO
@@ -74,7 +75,7 @@ class File:
     @property
     def suffix(self) -> str:
         """The extension in lower case with its dot, or nothing."""
-        return Path(self.name).suffix.lower()
+        return os.path.splitext(self.name)[1].lower()
 
 
 class _Range(FileIO):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from layerwise.data.source import PARTS, Column, Roles, Source
-from layerwise.errors import DataError, Rejected, listed, shown
+from layerwise.data.copies import joined, numbered
+from layerwise.data.deal import Deal
+from layerwise.data.source import PARTS, Roles, Source
+from layerwise.errors import DataError, listed, shown
 from layerwise.randomness import Randomness
 
-__all__ = ["Split", "duplicates", "split_rows"]
+__all__ = ["Split", "split_rows"]
 
 LEAST = 20  # rows; fewer say nothing about held-out ones
 BINS = 10  # a number is stratified by its deciles
-TRIES = 64  # seeded orders in which groups are dealt out
 Kind = Literal["given", "groups", "time", "random"]
 
 
@@ -60,101 +60,38 @@ def split_rows(
     _check(source, roles, usable, strata)
     rng = Randomness(seed).at("split")
     groups = _groups(source, roles)
-    tied = _tied(groups, copies)
-    deal = _Deal(strata, tied, groups is not None, rng)
-    if parts := _given(source, roles):
-        held, own, name = parts
-        held, own = np.intersect1d(held, usable), np.intersect1d(own, usable)
-        rest = np.setdiff1d(usable, np.union1d(held, own))
-        kind: Kind = "given"
-        if not len(held) or not len(rest):
-            raise DataError(
-                f"{name} leaves {len(rest)} rows to train on and {len(held)} held out: both need some"
-            )
+    tied = groups if copies is None else copies if groups is None else joined(groups, copies)
+    deal = Deal(strata, tied, grouped=groups is not None, rng=rng)
+    given = _given(source, roles, usable)
+    if given is not None:
+        kind, name, held, own = given
     else:
-        own = np.empty(0, np.int64)
-        if groups is not None:
-            kind, name = "groups", f"by {roles.group} ({len(np.unique(groups[usable])):,} groups)"
-            held = deal.part(usable, test, "test")
-        elif roles.time is not None:
-            kind, name = "time", f"by {roles.time}, the last {test:.0%} held out"
-            held = _latest(source, roles.time, usable, test)
-        else:
-            kind, name = "random", "at random, stratified" if strata is not None else "at random"
-            held = deal.part(usable, test, "test")
-        rest = np.setdiff1d(usable, held)
+        kind, name = _way(roles, groups, usable, strata is not None, test)
+        held = _latest(source, roles, usable, test) if kind == "time" else deal.part(usable, test, "test")
+        own = held[:0]
+    rest = np.setdiff1d(usable, np.union1d(held, own))
     if not len(own):
-        later = kind == "time" and roles.time is not None
-        own = (
-            _latest(source, str(roles.time), rest, validation)
-            if later
-            else deal.part(rest, validation, "validation")
-        )
+        later = kind == "time"
+        own = _latest(source, roles, rest, validation) if later else deal.part(rest, validation, "validation")
         rest = np.setdiff1d(rest, own)
     why = f"{name}: {len(rest) + len(own):,} train, {len(held):,} held out"
     return Split(rest, own, held, kind, why, groups)
 
 
-def duplicates(columns: Mapping[str, Column], fingerprints: Sequence[Any] | None = None) -> np.ndarray | None:
-    """(N,) int64: rows that share a number hold copies of one file, byte for byte.
-
-    `fingerprints`, one a row and equal for near-copies (None: unknown), tie rows too. None where
-    there are no two alike.
-    """
-    n = len(next(iter(columns.values())))
-    ties = [_copies(c.values) for c in columns.values() if c.holds == "files"]
-    if fingerprints is not None:
-        ties.append(_numbered(fingerprints))
-    joined = _tied(None, None)
-    for tie in ties:
-        joined = tie if joined is None else _joined(joined, tie)
-    return None if joined is None or len(np.unique(joined)) == n else joined
-
-
-def _copies(files: Sequence[Any]) -> np.ndarray:
-    """Files of equal size are compared by a hash of their bytes; others cannot be equal."""
-    sizes = [None if f is None else f.length() for f in files]
-    times: dict[int | None, int] = {}
-    for size in sizes:
-        times[size] = times.get(size, 0) + 1
-    marks: list[Any] = []
-    for f, size in zip(files, sizes, strict=True):
-        alone = size is None or times[size] == 1
-        try:
-            marks.append(None if alone else hashlib.blake2b(f.bytes(), digest_size=16).digest())
-        except Rejected:
-            marks.append(None)
-    return _numbered(marks)
-
-
-def _numbered(marks: Sequence[Any]) -> np.ndarray:
-    """Equal marks as equal numbers; None differs from everything."""
-    numbers: dict[Any, int] = {}
-    return np.array(
-        [len(marks) + i if m is None else numbers.setdefault(m, i) for i, m in enumerate(marks)], np.int64
-    )
-
-
-def _joined(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Numbers equal wherever either is equal, through chains too (union-find)."""
-    _, a = np.unique(one, return_inverse=True)
-    _, b = np.unique(two, return_inverse=True)
-    parent = list(range(int(a.max()) + int(b.max()) + 2))
-
-    def root(x: int) -> int:
-        while parent[x] != x:
-            parent[x] = x = parent[parent[x]]
-        return x
-
-    for x, y in zip(a.tolist(), (b + int(a.max()) + 1).tolist(), strict=True):
-        parent[root(x)] = root(y)
-    return np.array([root(x) for x in a.tolist()], np.int64)
-
-
-def _tied(groups: np.ndarray | None, copies: np.ndarray | None) -> np.ndarray | None:
-    if groups is None or copies is None:
-        return copies if groups is None else groups
-    return _joined(groups, copies)
+def _way(
+    roles: Roles, groups: np.ndarray | None, usable: np.ndarray, stratified: bool, share: float
+) -> tuple[Kind, str]:
+    """How to split where nobody has said so, and in words."""
+    if groups is not None:
+        if len(np.unique(groups[usable])) < 2:
+            raise DataError(
+                f"all rows have the same {shown(roles.group)}, so no group can be held out: name another column"
+                " with --group, or none with --group none"
+            )
+        return "groups", f"by {roles.group} ({len(np.unique(groups[usable])):,} groups)"
+    if roles.time is not None:
+        return "time", f"by {roles.time}, the last {share:.0%} held out"
+    return "random", "at random, stratified" if stratified else "at random"
 
 
 def _groups(source: Source, roles: Roles) -> np.ndarray | None:
@@ -163,7 +100,7 @@ def _groups(source: Source, roles: Roles) -> np.ndarray | None:
     values = source.columns[roles.group].values
     series = values if isinstance(values, pl.Series) else pl.Series([str(v) for v in values])
     known = series.cast(pl.String).to_list()
-    return _numbered(known)
+    return numbered(known)
 
 
 def _strata(
@@ -180,7 +117,7 @@ def _strata(
         numbers = all(isinstance(v, int | float | np.number) for v in array[usable].tolist())
         classes = not numbers or len(set(array[usable].tolist())) <= 2 * BINS
     if classes:
-        return usable, _coarse(_numbered([str(v) for v in array.tolist()]))
+        return usable, _coarse(numbered([str(v) for v in array.tolist()]))
     bins = np.zeros(len(array), np.int64)
     bins[usable[np.argsort(array[usable].astype(float), kind="stable")]] = (
         np.arange(len(usable)) * BINS // len(usable)
@@ -221,18 +158,24 @@ def _check(source: Source, roles: Roles, usable: np.ndarray, strata: np.ndarray 
         )
 
 
-def _given(source: Source, roles: Roles) -> tuple[np.ndarray, np.ndarray, str] | None:
-    """Test rows, validation rows and where they come from, where someone has said so."""
+def _given(
+    source: Source, roles: Roles, usable: np.ndarray
+) -> tuple[Kind, str, np.ndarray, np.ndarray] | None:
+    """What someone has said is held out and is for validation, and where it is said."""
     parts, name = source.parts, "as the folders or files say"
     if roles.split is not None:
         parts, name = _told(source, roles.split, roles.test), f"as the column {shown(roles.split)} says"
     if parts is None:
         return None
-    held, own = np.flatnonzero(parts == "test"), np.flatnonzero(parts == "val")
+    held, own = (usable[parts[usable] == part] for part in ("test", "val"))
     if not len(held):  # a validation part alone is the held-out part: nothing else can be
         held, own = own, held
-    given = len(held) and (len(held) < len(parts) or roles.split is not None)
-    return (held, own, name) if given else None
+    rest = len(usable) - len(held) - len(own)
+    if rest and len(held):
+        return "given", name, held, own
+    if roles.split is None:
+        return None  # all of one part: files to answer for, or no held-out ones among them
+    raise DataError(f"{name}, {rest:,} rows are left to train on and {len(held):,} held out: both need some")
 
 
 def _told(source: Source, column: str, test: Sequence[str]) -> np.ndarray:
@@ -253,94 +196,8 @@ def _told(source: Source, column: str, test: Sequence[str]) -> np.ndarray:
     return parts
 
 
-def _latest(source: Source, time: str, rows: np.ndarray, share: float) -> np.ndarray:
+def _latest(source: Source, roles: Roles, rows: np.ndarray, share: float) -> np.ndarray:
     """The last `share` of rows by time; rows of one moment stay together."""
-    moments = source.columns[time].values.to_physical().cast(pl.Float64).to_numpy()[rows]
+    moments = source.columns[str(roles.time)].values.to_physical().cast(pl.Float64).to_numpy()[rows]
     cut = np.nanquantile(moments, 1 - share, method="higher")
-    return _picked(rows, moments >= cut)
-
-
-def _picked(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    return np.asarray(rows[chosen], np.int64)
-
-
-class _Deal:
-    """Deals rows out: a share of each class, tied rows together."""
-
-    def __init__(
-        self, strata: np.ndarray | None, tied: np.ndarray | None, grouped: bool, rng: Randomness
-    ) -> None:
-        self._strata, self._tied, self._grouped, self._rng = strata, tied, grouped, rng
-
-    def part(self, rows: np.ndarray, share: float, purpose: str) -> np.ndarray:
-        """About `share` of `rows`, rising."""
-        draw = self._rng.numpy(purpose)
-        strata = np.zeros(len(rows), np.int64) if self._strata is None else self._strata[rows]
-        if self._grouped and self._tied is not None:
-            return _picked(rows, _by_group(strata, self._tied[rows], share, draw))
-        if self._tied is None:
-            return _picked(rows, _by_chance(strata, share, draw))
-        _, first, where = np.unique(self._tied[rows], return_index=True, return_inverse=True)
-        return _picked(rows, _by_chance(strata[first], share, draw)[where])
-
-
-def _by_chance(strata: np.ndarray, share: float, draw: np.random.Generator) -> np.ndarray:
-    """(n,) True for `share` of each stratum, what is over by largest remainder; one row of each stays."""
-    _, strata, sizes = np.unique(strata, return_inverse=True, return_counts=True)
-    want = sizes * share
-    take = np.floor(want).astype(np.int64)
-    missing = round(len(strata) * share) - int(take.sum())
-    order = np.argsort(-(want - take) - 1e-9 * draw.random(len(sizes)), kind="stable")
-    take[order[: max(0, missing)]] += 1
-    take = np.minimum(take, np.maximum(sizes - 1, 0))
-    if not take.sum() and len(strata) > 1:
-        take[np.argmax(sizes)] = 1
-    shuffled = draw.permutation(len(strata))
-    by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
-    rank = np.arange(len(strata)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    chosen = np.zeros(len(strata), bool)
-    chosen[by_stratum] = rank < np.repeat(take, sizes)
-    return chosen
-
-
-def _by_group(strata: np.ndarray, groups: np.ndarray, share: float, draw: np.random.Generator) -> np.ndarray:
-    """(n,) True for whole groups that together hold about `share` of the rows of every class.
-
-    Groups are dealt out greedily in several random orders and the best deal is kept. Every class keeps
-    a group to train on, and one is held out of each class that has two, where that can be.
-    """
-    _, strata = np.unique(strata, return_inverse=True)
-    _, groups = np.unique(groups, return_inverse=True)
-    counts = np.zeros((groups.max() + 1, strata.max() + 1))
-    np.add.at(counts, (groups, strata), 1)
-    if len(counts) < 2:
-        raise DataError(
-            "all rows belong to one group, so none can be held out: name another column with --group,"
-            " or none with --group none"
-        )
-    tries = int(np.clip(20_000 // len(counts), 1, TRIES))
-    deals = [_dealt(counts, share, draw.permutation(len(counts))) for _ in range(tries)]
-    return min(deals, key=lambda deal: deal[0])[1][groups]
-
-
-def _dealt(counts: np.ndarray, share: float, order: np.ndarray) -> tuple[float, np.ndarray]:
-    totals, spread = counts.sum(0), (counts > 0).sum(0)
-    chosen = np.zeros(len(counts), bool)
-    have, left = np.zeros(len(totals)), spread.copy()
-
-    def badness(have: np.ndarray) -> float:
-        off = have / totals - share
-        empty = (have == 0) & (spread > 1)
-        return float((off**2).sum() + empty.sum() + len(totals) * (have.sum() / totals.sum() - share) ** 2)
-
-    now = badness(have)
-    for g in order:
-        present = counts[g] > 0
-        then = badness(have + counts[g])
-        if then < now and (left[present] > 1).all():
-            chosen[g], now = True, then
-            have, left = have + counts[g], left - present
-    if not chosen.any():
-        smallest = order[np.argmin(counts[order].sum(1))]
-        chosen[smallest], now = True, badness(counts[smallest])
-    return now, chosen
+    return np.asarray(rows[moments >= cut], np.int64)
