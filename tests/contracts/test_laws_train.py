@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
@@ -80,6 +81,38 @@ def test_asked_to_stop_between_steps_and_resumed(undisturbed, stop_at, tmp_path)
     *_, done = run.events(net, name, tmp_path / "c")
     assert same(weights(net), final)
     assert not done.interrupted
+
+
+def test_what_an_objective_has_moved_is_resumed_too(undisturbed, tmp_path):
+    name, _, _ = undisturbed
+    whole, resumed = run.plan(name), run.plan(name)
+    list(run.events(run.network(), name, None, phases=whole))
+    taken = itertools.count()
+    list(run.events(run.network(), name, tmp_path / "c", stop=lambda: next(taken) >= 9))
+    for _ in range(2):  # the second time it is finished already
+        list(run.events(run.network(), name, tmp_path / "c", phases=resumed))
+        for one, other in zip(whole, resumed, strict=True):
+            assert one.objective.moved.min() > 0
+            assert torch.equal(one.objective.moved, other.objective.moved)
+
+
+def test_the_best_weights_outlive_an_interruption(undisturbed, tmp_path):
+    name, _, _ = undisturbed
+
+    def worse_and_worse(net: nn.Module) -> dict[str, float]:
+        return {"loss": -run.evaluate(net)["loss"]}
+
+    whole, net = run.network(), run.network()
+    list(run.events(whole, name, None, evaluate=worse_and_worse))
+    taken = itertools.count()
+    list(
+        run.events(
+            run.network(), name, tmp_path / "c", evaluate=worse_and_worse, stop=lambda: next(taken) >= 11
+        )
+    )
+    *_, done = run.events(net, name, tmp_path / "c", evaluate=worse_and_worse)
+    assert done.history["epochs"]["validation loss"][-2] < done.history["epochs"]["validation loss"][-1]
+    assert same(weights(net), weights(whole))
 
 
 def test_interrupted_again_and_again(undisturbed, tmp_path):

@@ -87,8 +87,9 @@ def data(size: int, rng: Randomness) -> Batches:
     return Rows(size, rng)
 
 
-def events(net: nn.Module, name: str, checkpoint: Path | None, **options):
-    return train(net, plan(name), data, seed=5, checkpoint=checkpoint, every=3, evaluate=evaluate, **options)
+def events(net: nn.Module, name: str, checkpoint: Path | None, *, phases: Plan | None = None, **options):
+    options = {"evaluate": evaluate, **options}
+    return train(net, phases or plan(name), data, seed=5, checkpoint=checkpoint, every=3, **options)
 
 
 def kill_again_and_again(name: str, folder: Path, kills: int) -> set[tuple[int, int]]:

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from layerwise.errors import UsageError
+from layerwise.nn import Dense, Pipeline
+from layerwise.spec import Spec
 from layerwise.train import Done, Epoch, Phase, Saved, Step, Supervised, constant, optimiser, train
 from layerwise.train.optimisers import OPTIMISERS
 from layerwise.train.state import tensors
@@ -178,16 +180,13 @@ def test_dropout_is_the_same_at_every_call_of_a_step(digits):
 
 
 def test_bounds_on_weights_are_kept_after_each_step(digits):
-    class Bounded(nn.Linear):
-        @torch.no_grad()
-        def constrain(self):
-            self.weight.mul_((0.5 / self.weight.norm(dim=1, keepdim=True)).clamp_max(1))
-
-    net = nn.Sequential(Bounded(64, 10))
+    spec = Spec(("feature",), (64,))
+    net = Pipeline(hidden=Dense(spec, width=20, max_norm=0.5), answer=nn.Linear(20, 10))
     phase = Phase("train", digits.objective(), optimiser("sgd", rate=0.5), steps=20)
     for event in train(net, (phase,), digits.train, seed=0):
         if isinstance(event, Step):
-            assert float(net[0].weight.norm(dim=1).max().detach()) <= 0.5001
+            assert float(net.hidden.linear.weight.norm(dim=1).max().detach()) <= 0.5001
+    assert float(net.answer.weight.norm(dim=1).max().detach()) > 0.5001
 
 
 def test_gradients_are_clipped(digits):

@@ -59,19 +59,24 @@ class Linear(nn.Linear):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Shrink the incoming weights of each unit to the norm `max_norm` allows; training calls it each step.
+
+        Srivastava et al. 2014, section 5.1; without a bound nothing happens.
+        """
+        if self.max_norm is not None:
+            norms = self.weight.norm(dim=1, keepdim=True)
+            self.weight.mul_((self.max_norm / norms.clamp_min(1e-12)).clamp_max(1))
+
 
 def initialise(weight: Tensor, init: str) -> None:
     """Fill a weight (out, in, ...) by the rule of that name."""
     INITS[init](weight)
 
 
-@torch.no_grad()
 def constrain(net: nn.Module) -> None:
-    """Shrink the incoming weights of each unit to the norm its `max_norm` allows; call after a step.
-
-    Srivastava et al. 2014, section 5.1; layers without a bound are left as they are.
-    """
+    """Hold every unit of `net` to the norm its `max_norm` allows, outside training."""
     for layer in net.modules():
-        if isinstance(layer, Linear) and layer.max_norm is not None:
-            norms = layer.weight.norm(dim=1, keepdim=True)
-            layer.weight.mul_((layer.max_norm / norms.clamp_min(1e-12)).clamp_max(1))
+        if isinstance(layer, Linear):
+            layer.constrain()
