@@ -116,5 +116,5 @@ def test_nothing_asked_is_nothing_done_and_typing_errors_are_named() -> None:
         UsageError, match=r"no line 'training.alter.shfit' for images; did you mean 'shift'\?"
     ):
         alter(SPEC, {"shfit": 1})
-    with pytest.raises(UsageError, match="must be 0 or more, got '-1'"):
+    with pytest.raises(UsageError, match=r"must be 0 \(not at all\) or more, got '-1'"):
         alter(SPEC, {"zoom": -1})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from layerwise.kinds.base import Blueprint
+from layerwise.kinds.image.alter import Amounts
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
 __all__ = ["blueprint", "branch"]
 
+TINY = 12  # pixels on the shorter side
 FEW = 2_000  # training pictures; below, the network is small and the changes are many
 
 
@@ -21,7 +24,7 @@ def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
     is halved.
     """
     small = min(_sides(spec))
-    if small <= 12:
+    if small <= TINY:
         network, why = _tiny(), "pictures of a few pixels: three levels, one halving"
     elif n < FEW:
         network, why = _few(spec), f"only {n:,} training pictures: few units, and positions kept to the end"
@@ -79,24 +82,27 @@ def _many(spec: Spec) -> tuple[StageChoice, ...]:
 
 
 def _training(spec: Spec, n: int, small: int, whys: dict[str, str]) -> Training:
-    alter: dict[str, Any] = {"shift": max(1, round(small / 8)) if small > 12 else 1}
-    if spec.shape[0] == 3:
-        alter["flip"] = True
-        whys["training.alter.flip"] = (
-            "colour photographs mean the same in a mirror; say false for writing or sides"
-        )
-    else:
-        alter |= {"turn_degrees": 8.0, "zoom": 0.1}
-        whys["training.alter.turn_degrees"] = (
-            "grey pictures are often signs or faces: turned a little, never mirrored"
-        )
+    amounts = Amounts(shift=max(1, round(small / 8)))
     whys["training.alter.shift"] = "what is seen does not depend on a few pixels either way"
-    steps = 3_000 if n < 10_000 else 6_000
+    if spec.shape[0] == 3:
+        amounts = replace(amounts, flip=True)
+        whys["training.alter.flip"] = "colour photographs mean the same in a mirror; writing and sides do not"
+    else:
+        amounts = replace(amounts, turn_degrees=8.0, zoom=0.1)
+        whys["training.alter.turn_degrees"] = "grey pictures are often signs or faces: turned a little"
+        whys["training.alter.flip"] = "signs and faces do not mean the same in a mirror"
     batch = 128 if n >= 1_000 else 32
-    epochs = float(max(8, min(120, round(steps * batch / n))))
-    whys["training.epochs"] = f"about {steps:,} steps of {batch}, at least 8 passes and at most 120"
+    steps = 350 if small <= TINY else 700 if n < FEW else 2_500
+    epochs = float(max(5, min(120, round(steps * batch / max(1, n)))))
+    whys["training.epochs"] = f"about {steps:,} steps of {batch}, but 5 to 120 passes over {n:,} pictures"
     return Training(
-        rate=2e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.998, smoothing=0.05
+        rate=2e-3,
+        decay=0.05,
+        batch=batch,
+        epochs=epochs,
+        alter=asdict(amounts),
+        average=0.998,
+        smoothing=0.05,
     )
 
 

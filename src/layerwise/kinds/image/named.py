@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from layerwise.kinds.base import Blueprint
+from layerwise.kinds.image.alter import Amounts
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
@@ -33,7 +35,7 @@ def lenet5(spec: Spec, task: Task, n: int) -> Blueprint:
         StageChoice("c5", "Dense", {"width": 120, **tanh}),
         StageChoice("f6", "Dense", {"width": 84, **tanh}),
     )
-    training = Training("sgd", 0.02, decay=0.0, batch=64, epochs=_epochs(n, 10))
+    training = Training("sgd", 0.02, decay=0.0, batch=64, epochs=_epochs(n, 10), alter=asdict(Amounts()))
     return Blueprint(network, training, {"network": "LeNet-5 (LeCun et al. 1998)"})
 
 
@@ -42,7 +44,7 @@ def mlp2006(spec: Spec, task: Task, n: int) -> Blueprint:
     logistic = {"activation": "sigmoid", "init": "glorot"}
     widths = {"h1": 500, "h2": 500, "h3": 2000}
     levels = (StageChoice(name, "Dense", {"width": w, **logistic}) for name, w in widths.items())
-    training = Training("adamw", 1e-3, decay=0.0, batch=100, epochs=_epochs(n, 10))
+    training = Training("adamw", 1e-3, decay=0.0, batch=100, epochs=_epochs(n, 10), alter=asdict(Amounts()))
     return Blueprint(
         (StageChoice("scale", "Scale"), *levels), training, {"network": "500-500-2000 (Hinton et al. 2006)"}
     )
@@ -65,7 +67,7 @@ def alexnet_small(spec: Spec, task: Task, n: int) -> Blueprint:
         StageChoice("fc6", "Dense", {"width": 2048, "dropout": 0.5}),
         StageChoice("fc7", "Dense", {"width": 2048, "dropout": 0.5}),
     )
-    alter = {"shift": 2, "flip": spec.shape[0] == 3}
+    alter = asdict(Amounts(shift=2, flip=spec.shape[0] == 3))
     training = Training("sgd", 0.01, decay=5e-4, batch=128, epochs=_epochs(n, 8), alter=alter, clip=5.0)
     return Blueprint(network, training, {"network": "AlexNet in small (Krizhevsky et al. 2012)"})
 
@@ -80,7 +82,7 @@ def resnet_small(spec: Spec, task: Task, n: int) -> Blueprint:
         StageChoice("res3", "Residual", {"width": 64, "blocks": 3, "stride": 2}),
         StageChoice("pool", "GlobalPool"),
     )
-    alter = {"shift": 4, "flip": spec.shape[0] == 3}
+    alter = asdict(Amounts(shift=4, flip=spec.shape[0] == 3))
     training = Training("nesterov", 0.1, decay=1e-4, batch=128, epochs=_epochs(n, 10), alter=alter)
     return Blueprint(network, training, {"network": "ResNet-20 (He et al. 2015)"})
 

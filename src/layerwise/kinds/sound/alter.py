@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.kinds.amounts import amounts
 from layerwise.kinds.base import Alter
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
@@ -37,17 +37,8 @@ def alter(spec: Spec, options: Mapping[str, Any]) -> Alter | None:
     It maps clips (N, T), `Padded` or not, to clips of the same dtype, each apart, and is a function of the
     randomness alone. Raises UsageError for an unknown name or an amount below 0.
     """
-    known = [f.name for f in fields(Amounts)]
-    for name, value in options.items():
-        if name not in known:
-            raise UsageError(
-                f"no line {shown('training.alter.' + name)} for sounds{suggest(name, known)}"
-                f" Lines: {listed(known)}"
-            )
-        if not isinstance(value, int | float) or value < 0:
-            raise UsageError(f"training.alter.{name} must be 0 or more, got {shown(value)}")
-    amounts = Amounts(**options)
-    return None if amounts == Amounts() else _Alteration(spec.rate_hz or 1.0, amounts)
+    wanted = amounts(Amounts, options, plural="sounds")
+    return None if wanted is None else _Alteration(spec.rate_hz or 1.0, wanted)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from layerwise.kinds.base import Blueprint
+from layerwise.kinds.sound.alter import Amounts
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
@@ -15,11 +17,11 @@ __all__ = ["LIKES", "blueprint", "branch"]
 def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
     """A log-mel spectrogram, convolutional levels on it, the mean and the largest over time and pitch."""
     network = (
-        *_levels(spec, (24, 48, 96, 128)),
+        *_levels(spec, (16, 32, 64, 128)),
         StageChoice("pool", "GlobalPool", {"how": "both"}),
         StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.3}),
     )
-    alter = {"shift_seconds": 0.05, "speed": 0.1, "gain_db": 6.0, "noise_db": 45.0, "gaps": 1}
+    alter = asdict(Amounts(shift_seconds=0.05, speed=0.1, gain_db=6.0, noise_db=45.0, gaps=1))
     batch = 64 if n >= 1_000 else 16
     epochs = float(max(10, min(60, round(2_500 * batch / n))))
     why = {
@@ -49,7 +51,13 @@ def lstm(spec: Spec, task: Task, n: int) -> Blueprint:
         StageChoice("lstm", "Recurrent", {"width": 250, "both_ways": True, "dropout": 0.2}),
         StageChoice("pool", "GlobalPool"),
     )
-    training = Training(rate=2e-3, batch=32, epochs=float(max(10, min(40, round(40_000 / n)))), clip=1.0)
+    training = Training(
+        rate=2e-3,
+        batch=32,
+        epochs=float(max(10, min(40, round(40_000 / n)))),
+        clip=1.0,
+        alter=asdict(Amounts()),
+    )
     return Blueprint(network, training, {"network": "250 LSTM cells each way (Graves et al. 2013)"})
 
 
@@ -58,7 +66,8 @@ def _levels(spec: Spec, widths: tuple[int, ...]) -> tuple[StageChoice, ...]:
         StageChoice(f"conv{i + 1}", "Convolution", {"width": w, "norm": "batch", "pool": "max"})
         for i, w in enumerate(widths)
     )
-    return (_spectrum(spec, bands=64), *convolutions)
+    bands = 40 if (spec.rate_hz or 0) <= 8_000 else 64  # more would be narrower than a window can tell apart
+    return (_spectrum(spec, bands=bands), *convolutions)
 
 
 def _spectrum(spec: Spec, *, bands: int) -> StageChoice:
