@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = [
     "DataError",
@@ -114,5 +113,7 @@ def listed(names: Iterable[object], most: int = 6) -> str:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'default'?` where a known name is near, else nothing."""
+    from difflib import get_close_matches  # only an error pays for it
+
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {shown(near[0])}?" if near else ""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -61,6 +59,9 @@ def _option_hint(error: click.ClickException) -> str:
 
 
 def _own_fault(error: Exception) -> int:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="layerwise-", suffix=".log", delete=False) as log:
         log.write("".join(traceback.format_exception(error)))
     what = f"{type(error).__name__}: {error}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +155,8 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
         **chosen,
     )
     if as_json:
+        import json
+
         click.echo(json.dumps(model.result(), ensure_ascii=True, allow_nan=False))
 
 
