@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["ACTIVATIONS", "RISING", "Activation", "activate"]
+__all__ = ["ACTIVATIONS", "KEEPS_ZERO", "RISING", "Activation", "activate"]
 
 Activation: TypeAlias = Literal[
     "relu", "leaky_relu", "gelu", "silu", "elu", "tanh", "lecun_tanh", "sigmoid", "softplus"
@@ -36,6 +36,10 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 RISING = frozenset(ACTIVATIONS) - {"gelu", "silu"}
 """Those that never fall, so that they may be taken before or after a maximum."""
+
+
+KEEPS_ZERO = frozenset(ACTIVATIONS) - {"sigmoid", "softplus"}
+"""Those that make zero of zero."""
 
 
 def activate(x: Tensor, name: str | None) -> Tensor:

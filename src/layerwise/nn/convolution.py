@@ -8,12 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from layerwise.errors import UsageError
-from layerwise.nn.activations import RISING, Activation, activate
+from layerwise.nn.activations import RISING, Activation
 from layerwise.nn.initialise import Init
 from layerwise.nn.kernel import LENET5, Kernel
+from layerwise.nn.masks import activate_, mask_of, zero_
 from layerwise.nn.norms import ResponseNorm, norm_of, normed
 from layerwise.nn.options import Channels, Share, Window
-from layerwise.nn.pooling import Maps, Pool, mask_of, masked
+from layerwise.nn.pooling import Maps, Pool
 from layerwise.nn.stage import Reach, positions, resized, said
 from layerwise.spec import Spec
 
@@ -73,16 +74,16 @@ class Convolution(Maps):
             x = F.pad(x, (0, 0) * (x.ndim - 3) + (0, self.kernel.size - x.shape[2]))
         y, lengths = self.kernel(x), self.kernel.lengths(lengths)
         if not isinstance(self.norm, ResponseNorm):
-            y = normed(y, self.norm, mask_of(y, lengths))
+            y = normed(zero_(y, lengths), self.norm, mask_of(y, lengths))
         if not self.late:
-            y = activate(y, self.activation)
+            y = activate_(y, self.activation, lengths)
         if isinstance(self.norm, ResponseNorm):
             y = self.norm(y)
         if self.pool is not None:
-            y, lengths = self.pool.maps(masked(y, lengths), lengths)
+            y, lengths = self.pool.maps(y, lengths)
         if self.dropout:
             y = F.dropout(y, self.dropout, self.training)
-        return masked(y, lengths), lengths
+        return y, lengths
 
     def _convolved(self, spec: Spec) -> Spec:
         vanished = [axis for axis in self.spatial if (n := spec.length(axis)) and self.kernel.length(n) < 1]

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from layerwise.errors import UsageError
-from layerwise.nn.activations import Activation, activate
+from layerwise.nn.activations import Activation
 from layerwise.nn.initialise import Init, Linear
+from layerwise.nn.masks import activate_, mask_of, masked, zero_
 from layerwise.nn.norms import Norm, norm_of, normed
 from layerwise.nn.options import Between, Channels, Count, Share
 from layerwise.nn.stage import SEQUENCE, Reach, Stage, said, spatial, steps, vector
@@ -61,12 +62,12 @@ class _Flat(Stage):
         return dict.fromkeys(self.sees)
 
     @abstractmethod
-    def units(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(N, inputs) or (N, T, inputs), with a mask (N, T), to the same with `width`."""
+    def units(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """(N, inputs), or (N, T, inputs) with lengths, to the same with `width`; zero past each length."""
 
     def forward(self, x: Tensor | Padded) -> Tensor | Padded:
         if isinstance(x, Padded):
-            return Padded(self.units(flat(x), x.mask()), x.lengths).zeroed()
+            return Padded(self.units(flat(x), x.lengths), x.lengths)
         return self.units(flat(x), None)
 
 
@@ -96,13 +97,13 @@ class Dense(_Flat):
         self.norm = norm_of(norm, width)
         self.activation, self.dropout, self.residual = activation, dropout, residual
 
-    def units(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def units(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         y = self.linear(x)
-        if mask is None:
-            y = normed(y, self.norm, None)
-        else:
-            y = normed(y.transpose(1, 2), self.norm, mask[:, None]).transpose(1, 2)
-        y = activate(y, self.activation)
+        if lengths is not None:
+            y = zero_(y.transpose(1, 2), lengths)
+        y = activate_(normed(y, self.norm, mask_of(y, lengths)), self.activation, lengths)
+        if lengths is not None:
+            y = y.transpose(1, 2)
         if self.dropout:
             y = F.dropout(y, self.dropout, self.training)
         return x + y if self.residual else y
@@ -134,8 +135,10 @@ class Maxout(_Flat):
         self.linear = Linear(self.inputs, width * pieces, init="lecun", max_norm=max_norm)
         self.pieces, self.dropout = pieces, dropout
 
-    def units(self, x: Tensor, _mask: Tensor | None) -> Tensor:
+    def units(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         y = self.linear(x).unflatten(-1, (self.width, self.pieces)).amax(-1)
+        if lengths is not None:
+            y = masked(y.transpose(1, 2), lengths).transpose(1, 2)
         return F.dropout(y, self.dropout, self.training) if self.dropout else y
 
     def cost(self, spec: Spec) -> int:

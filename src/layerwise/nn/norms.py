@@ -16,7 +16,8 @@ Norm: TypeAlias = Literal["batch", "layer"]
 class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe and Szegedy 2015) with statistics over valid positions only.
 
-    **Shape** (N, C, ...) to the same; `mask` broadcasts to (N, 1, ...), True where a position is real.
+    **Shape** (N, C, ...) to the same; `mask` broadcasts to (N, 1, ...), True where a position is real; `x` is
+    zero elsewhere.
     Without a mask it equals torch's. One lone value a channel is normalised by the running statistics.
     """
 
@@ -34,29 +35,28 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        training = self.training and x.numel() > x.shape[1]
+        total = x.numel() // x.shape[1]
+        share = mask.sum().item() / mask.numel() if self.training and mask is not None else 1.0
+        training = self.training and share * total > 1.5
         if training and mask is not None:
-            return self._masked(x, mask)
+            return self._masked(x, mask, total, share)
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, training, self.momentum, self.eps
         )
 
-    def _masked(self, x: Tensor, mask: Tensor) -> Tensor:
+    def _masked(self, x: Tensor, mask: Tensor, total: int, share: float) -> Tensor:
+        n = round(share * total)
         axes = [d for d in range(x.ndim) if d != 1]
-        column = (1, -1, *(1,) * (x.ndim - 2))
-        n = mask.expand(x.shape[0], 1, *x.shape[2:]).sum().clamp_min(1).to(x.dtype)
-        mean = torch.where(mask, x, 0).sum(axes) / n
-        centred = torch.where(mask, x - mean.view(column), 0)
-        variance = centred.square().sum(axes) / n
-        with torch.no_grad():
-            # one position says nothing of the spread
-            pace = self.momentum * (n > 1)
-            self.running_mean += pace * (mean - self.running_mean)
-            self.running_var += pace * (variance * n / (n - 1).clamp_min(1) - self.running_var)
-        scale = torch.rsqrt(variance + self.eps)
-        if self.weight is None or self.bias is None:
-            return centred * scale.view(column)
-        return torch.addcmul(self.bias.view(column), centred, (scale * self.weight).view(column))
+        mean = x.sum(axes) / n
+        # The mean in place of what is not real leaves the mean as it is and makes the variance `share` of what
+        # it is; torch's fused norm, told of it, then does the rest.
+        filled = torch.addcmul(x, (~mask).to(x.dtype), mean.view(1, -1, *(1,) * (x.ndim - 2)))
+        weight = torch.ones_like(mean) if self.weight is None else self.weight
+        seen, spread = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
+        y = F.batch_norm(filled, seen, spread, weight * share**0.5, self.bias, True, 1.0, self.eps * share)
+        self.running_mean.lerp_(seen, self.momentum)
+        self.running_var.lerp_(spread * ((total - 1) / (n - 1)), self.momentum)
+        return y
 
 
 class LayerNorm(nn.Module):

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from layerwise.errors import UsageError
-from layerwise.nn.activations import Activation, activate
+from layerwise.nn.activations import Activation
+from layerwise.nn.masks import activate_, mask_of, masked
 from layerwise.nn.options import Window
 from layerwise.nn.stage import (
     IMAGE,
@@ -29,21 +30,9 @@ from layerwise.nn.stage import (
 from layerwise.spec import Spec
 from layerwise.values import Padded
 
-__all__ = ["GlobalPool", "Maps", "Pool", "masked"]
+__all__ = ["GlobalPool", "Maps", "Pool"]
 
-
-def masked(maps: Tensor, lengths: Tensor | None, fill: float = 0.0) -> Tensor:
-    """Maps (N, C, T, ...) with `fill` past each length; as they are where there are no lengths."""
-    mask = mask_of(maps, lengths)
-    return maps if mask is None else torch.where(mask, maps, fill)
-
-
-def mask_of(maps: Tensor, lengths: Tensor | None) -> Tensor | None:
-    """(N, 1, T, 1...), True where `maps` (N, C, T, ...) are real; None where there are no lengths."""
-    if lengths is None:
-        return None
-    steps = torch.arange(maps.shape[2], device=maps.device)
-    return (steps < lengths[:, None]).reshape(len(lengths), 1, -1, *(1,) * (maps.ndim - 3))
+LEAST = -1e30  # below any value there is, but times zero it is zero, which -inf is not
 
 
 class Maps(Stage):
@@ -106,31 +95,35 @@ class Pool(Maps):
         return max(1, 1 - (self.size - n) // self.stride) if n > 0 else 0
 
     def maps(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        y = self._pooled(x, lengths)
+        y = self._largest(x, lengths) if self.how == "max" else self._mean(x, lengths)
         if self.how == "subsample":
             column = (-1, *(1,) * (y.ndim - 2))
-            y = torch.addcmul(
-                self.bias.view(column), y, self.weight.view(column) * self.size ** len(self.spatial)
-            )
+            total = y * self.size ** len(self.spatial)
+            y = torch.addcmul(self.bias.view(column), total, self.weight.view(column))
         if lengths is not None:
             windows = (1 - (self.size - lengths) // self.stride).clamp_min(1)
             lengths = torch.where(lengths > 0, windows, 0)
-            y = masked(y, lengths)  # before the activation: what it makes of -inf has no gradient
-        return masked(activate(y, self.activation), lengths if self.activation else None), lengths
+        return activate_(y, self.activation, lengths), lengths
 
-    def _pooled(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def _windows(self, x: Tensor) -> tuple[list[int], list[int]]:
         size = [min(self.size, n) for n in x.shape[2:]]
-        stride = [self.stride] * len(size)
-        if self.how == "max":
-            largest = F.max_pool2d if len(size) == 2 else F.max_pool1d
-            return largest(masked(x, lengths, -torch.inf), size, stride, ceil_mode=True)
-        mean = F.avg_pool2d if len(size) == 2 else F.avg_pool1d
-        y = mean(x, size, stride, ceil_mode=True)
+        return size, [self.stride] * len(size)
+
+    def _largest(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        mask = mask_of(x, lengths)
+        if mask is not None:
+            x = x + (~mask).to(x.dtype) * LEAST
+        largest = F.max_pool2d if x.ndim == 4 else F.max_pool1d
+        return largest(x, *self._windows(x), ceil_mode=True)
+
+    def _mean(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        mean = F.avg_pool2d if x.ndim == 4 else F.avg_pool1d
+        y = mean(x, *self._windows(x), ceil_mode=True)
         mask = mask_of(x, lengths)
         if mask is None:
             return y
         real = mask.to(x.dtype).expand(-1, 1, *x.shape[2:])
-        return y / mean(real, size, stride, ceil_mode=True).clamp_min(1e-6)
+        return y / mean(real, *self._windows(x), ceil_mode=True).clamp_min(1e-6)
 
     def spec(self, spec: Spec) -> Spec:
         return resized(spec, self.channels, self.length, self.stride)

@@ -7,11 +7,12 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from layerwise.nn.activations import Activation, activate
+from layerwise.nn.activations import Activation
 from layerwise.nn.kernel import Kernel
+from layerwise.nn.masks import activate_, mask_of, zero_
 from layerwise.nn.norms import Norm, norm_of, normed
 from layerwise.nn.options import Channels, Count, Share, Window
-from layerwise.nn.pooling import Maps, mask_of, masked
+from layerwise.nn.pooling import Maps
 from layerwise.nn.stage import Reach, positions, resized
 from layerwise.spec import Spec
 
@@ -42,23 +43,24 @@ class _Block(nn.Module):
         if self.before:
             first = self._active(x, self.norm1, lengths)
             after = self.kernel1.lengths(lengths)
-            y = self._dropped(self._active(self.kernel1(first), self.norm2, after))
+            y = self._dropped(self._active(zero_(self.kernel1(first), after), self.norm2, after))
             way_round = self._way_round(x if self.project is None else first, after)
-            return masked(self.kernel2(y).add_(way_round), after), after
+            return zero_(self.kernel2(y).add_(way_round), after), after
         after = self.kernel1.lengths(lengths)
-        y = self._dropped(self._active(self.kernel1(x), self.norm1, after))
-        y = normed(self.kernel2(y), self.norm2, mask_of(y, after)).add_(self._way_round(x, after))
-        return masked(activate(y, self.activation), after), after
+        y = self._dropped(self._active(zero_(self.kernel1(x), after), self.norm1, after))
+        y = zero_(self.kernel2(y), after)
+        y = normed(y, self.norm2, mask_of(y, after)).add_(self._way_round(x, after))
+        return activate_(y, self.activation, after), after
 
     def _active(self, x: Tensor, norm: nn.Module | None, lengths: Tensor | None) -> Tensor:
-        return masked(activate(normed(x, norm, mask_of(x, lengths)), self.activation), lengths)
+        return activate_(normed(x, norm, mask_of(x, lengths)), self.activation, lengths)
 
     def _dropped(self, y: Tensor) -> Tensor:
         return F.dropout(y, self.dropout, self.training) if self.dropout else y
 
     def _way_round(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         if self.project is not None:
-            y = self.project(x)
+            y = zero_(self.project(x), lengths)
             return normed(y, self.norm_project, mask_of(y, lengths))
         if self.stride > 1:
             every = slice(None, None, self.stride)

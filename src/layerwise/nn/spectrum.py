@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from layerwise.errors import UsageError
+from layerwise.nn.masks import mask_of, zero_
 from layerwise.nn.norms import BatchNorm, normed
 from layerwise.nn.options import Between, Count
 from layerwise.nn.stage import SAMPLES, SPECTROGRAM, Reach, Stage, steps, wanted
@@ -114,16 +115,16 @@ class LogMel(Stage):
         frames = self.frames(samples.shape[1])
         rows = max(1, AT_ONCE // (frames * self.transform))
         y = torch.cat([self._loudness(part, frames) for part in torch.split(samples, rows)])
-        mask = None
         if lengths is not None:
             some = 1 - ((self.window - lengths) // self.hop).clamp_max(0)
             lengths = torch.where(lengths > 0, some, 0)
-            mask = Padded(y, lengths).mask()[:, None]
-        y = y.transpose(1, 2)  # (N, bands, frames)
+        y = zero_(y.transpose(1, 2), lengths)  # (N, bands, frames)
+        mask = mask_of(y, lengths)
         if self.around:
-            y = y - self._surroundings(y, mask)
-        y = normed(y, self.norm, mask).transpose(1, 2)[:, :, None]
-        return y if lengths is None else Padded(y, lengths).zeroed()
+            y = zero_(y - self._surroundings(y, mask), lengths)
+        y = normed(y, self.norm, mask)
+        y = zero_(y, lengths).transpose(1, 2)[:, :, None]
+        return y if lengths is None else Padded(y, lengths)
 
     def _loudness(self, samples: Tensor, frames: int) -> Tensor:
         """(n, T) to (n, frames, bands)."""
@@ -138,7 +139,7 @@ class LogMel(Stage):
         size = 2 * self.around + 1
         if mask is None:
             return F.avg_pool1d(y, size, 1, self.around, count_include_pad=False)
-        total = F.avg_pool1d(torch.where(mask, y, 0), size, 1, self.around)
+        total = F.avg_pool1d(y, size, 1, self.around)
         return total / F.avg_pool1d(mask.to(y.dtype), size, 1, self.around).clamp_min(1e-9)
 
     def spec(self, spec: Spec) -> Spec:
