@@ -80,7 +80,12 @@ def _training(n: int, whys: dict[str, str]) -> Training:
     epochs = _epochs(n, batch, steps=1_300)
     whys["training.epochs"] = f"as many passes over {n:,} rows as make enough steps of {batch}"
     return Training(
-        rate=1e-3 if n < FEW else 2e-3, decay=0.1, batch=batch, epochs=epochs, average=0.998 if n >= FEW else 0.99, patience=8
+        rate=1e-3 if n < FEW else 2e-3,
+        decay=0.1,
+        batch=batch,
+        epochs=epochs,
+        average=0.998 if n >= FEW else 0.99,
+        patience=8,
     )
 
 

@@ -20,7 +20,7 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|b|i|em|strong|span|hr)\b[^<>]{0,200}>", re.IGNORECASE)
-SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
+CONTROL = dict.fromkeys([*range(32), 127], " ")
 
 
 def text_of(raw: object) -> str:
@@ -58,7 +58,7 @@ def clean(text: str) -> str:
         text = html.unescape(text)
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    return SPACE.sub(" ", text).strip()
+    return " ".join(text.translate(CONTROL).split())
 
 
 def _checked(text: str) -> str:

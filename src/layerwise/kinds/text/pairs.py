@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-__all__ = ["END", "learn", "split"]
+__all__ = ["START", "learn", "split"]
 
-END = "\u2581"
+START = "\u2581"
 """Stands before each word, as the space did."""
 
 
@@ -18,7 +18,7 @@ def learn(words: Mapping[str, int], most: int, *, rarest: int = 2) -> list[tuple
 
     Ties are broken by the pair itself, so the result depends on nothing but the counts.
     """
-    pieces = [list(END + w) for w in words]
+    pieces = [list(START + w) for w in words]
     counts = list(words.values())
     pairs: Counter[tuple[str, str]] = Counter()
     where: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
@@ -57,7 +57,7 @@ def learn(words: Mapping[str, int], most: int, *, rarest: int = 2) -> list[tuple
 
 def split(word: str, ranks: Mapping[tuple[str, str], int]) -> list[str]:
     """`word` in learnt units: the earliest merge that applies, again and again."""
-    pieces: list[str] = list(END + word)
+    pieces: list[str] = list(START + word)
     while len(pieces) > 1:
         pair = min(pairwise(pieces), key=lambda p: ranks.get(p, len(ranks)))
         if pair not in ranks:

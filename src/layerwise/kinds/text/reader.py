@@ -17,6 +17,7 @@ from layerwise.spec import Spec
 __all__ = ["TextReader"]
 
 LOOKED_AT = 50_000  # training texts that the vocabulary is learnt from
+LONG_TEXTS = 500  # of the most letters, among which the one of the most tokens is sought
 LONGEST = {"words": 2_000, "characters": 5_000, "bytes": 5_000, "pairs": 3_000}
 
 
@@ -183,7 +184,8 @@ class TextReader(Reader):
                 "try --set reading.units=characters or --set reading.rare=1"
             )
         encode = self._known.encoder()
-        self._spec = self._look(max(len(encode(text, longest)) for text in texts))
+        long = sorted(texts, key=len)[-LONG_TEXTS:]
+        self._spec = self._look(max(len(encode(text, longest)) for text in long))
 
     def _look(self, longest: int) -> Spec:
         what = str(self.units) if self.order == 1 else f"{self.units} and n-grams"

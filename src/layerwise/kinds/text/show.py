@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from layerwise.findings import Gallery, Rows, Snippet, Tile
 from layerwise.kinds.base import ONLY
-from layerwise.kinds.text.pairs import END
+from layerwise.kinds.text.pairs import START
 from layerwise.spec import Spec
 
 __all__ = ["filters", "show"]
@@ -30,7 +30,7 @@ def show(values: Mapping[str, np.ndarray], spec: Spec) -> Snippet:
     if what == "bytes":
         data = bytes(t - 1 for t in tokens if t)
         return Snippet(data.decode("utf-8", "replace"))
-    return Snippet("".join(parts).replace(END, " ").strip())
+    return Snippet("".join(parts).replace(START, " ").strip())
 
 
 def filters(stage: nn.Module, spec: Spec) -> Gallery | None:

@@ -42,18 +42,22 @@ class Vocabulary:
 
         At most `most` in all; n-grams have what units leave. Of bytes and pairs there are no n-grams.
         """
-        merges: tuple[tuple[str, str], ...] = ()
+        none = np.zeros(0, np.int64), np.zeros(0, np.int32)
+        if kind == "bytes":
+            return cls(kind, tuple(chr(i) for i in range(256)), (), *none)
+        room = most // (1 if kind == "pairs" or order == 1 else 4)
+        split = _splitter("characters" if kind == "pairs" else kind, ())
+        found = Counter(u for text in texts for u in set(split(text)[:longest]))
+        units = tuple(u for u, n in _commonest(found, room) if n >= rare)
         if kind == "pairs":
             counts = Counter(w for text in texts for w in WORD.findall(text))
-            merges = tuple(pairs.learn(dict(_commonest(counts, MOST_WORDS)), most // 2, rarest=max(2, rare)))
-        split = _splitter(kind, merges)
-        if kind == "bytes":
-            units = tuple(chr(i) for i in range(256))
-        else:
-            found = Counter(u for text in texts for u in set(split(text)[:longest]))
-            units = tuple(u for u, n in _commonest(found, most // (1 if order == 1 else 4)) if n >= rare)
-        bare = cls(kind, units, merges, np.zeros(0, np.int64), np.zeros(0, np.int32))
-        return bare._with_ngrams(texts, order=order, most=most, rare=rare, longest=longest)
+            frequent = dict(_commonest(counts, MOST_WORDS))
+            merges = tuple(pairs.learn(frequent, most - len(units) - 1, rarest=max(2, rare)))
+            known = dict.fromkeys((pairs.START, *units, *(a + b for a, b in merges)))
+            return cls(kind, tuple(known), merges, *none)
+        return cls(kind, units, (), *none)._with_ngrams(
+            texts, order=order, most=most, rare=rare, longest=longest
+        )
 
     def __len__(self) -> int:
         """How many tokens, token 0 counted."""
