@@ -1,0 +1,77 @@
+"""The page of results, from the JSON that every benchmark keeps: docs/benchmarks.md.
+
+python -m benchmarks.page
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def figure(result: Mapping[str, Any]) -> str:
+    """The figures of a result in a cell."""
+    if "metrics" in result:
+        shown = [m for m in ("accuracy", "f1_macro", "roc_auc", "r2", "mse") if m in result["metrics"]]
+        return "; ".join(f"{m} {_metric(result['metrics'][m])}" for m in shown[:3])
+    plain = {k: v for k, v in result.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    return "; ".join(f"{k} {v:.4g}" for k, v in plain.items() if k not in ("seed", "n", "minutes"))
+
+
+def _metric(m: Mapping[str, Any]) -> str:
+    if m["value"] is None:
+        return "unknown"
+    return (
+        f"{m['value']:.4f} [{m['low']:.4f}, {m['high']:.4f}]" if m["low"] is not None else f"{m['value']:.4f}"
+    )
+
+
+def rivals(result: Mapping[str, Any], metric: str) -> str:
+    """The rivals' figures in the same metric, best first."""
+    found = [
+        (r["name"], r["metrics"][metric]["value"]) for r in result.get("rivals", []) if metric in r["metrics"]
+    ]
+    found = [(name, value) for name, value in found if value is not None]
+    lower = metric in ("mse", "mae", "log_loss")
+    return "; ".join(f"{n} {v:.4f}" for n, v in sorted(found, key=lambda x: x[1] if lower else -x[1]))
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `python -m benchmarks.page` from `benchmarks/results/`; how to run each: "
+        "[benchmarks/README.md](../benchmarks/README.md). Every row names its machine's measured float32 peak.",
+        "",
+        "| benchmark | bar | met | figures | rivals, same metric as the bar | n | seed | minutes | peak GFLOP/s | commit |",
+        "|---|---|---|---|---|---:|---:|---:|---:|---|",
+    ]
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text())
+        metric = str(result.get("bar", "")).split(" ")[0]
+        n = result.get("n") or result.get("split", {}).get("counts", {}).get("test", "")
+        cells = [
+            path.stem,
+            result.get("bar", ""),
+            "yes" if result.get("holds") else "**no**",
+            figure(result),
+            rivals(result, metric),
+            n,
+            result.get("seed", ""),
+            result["minutes"],
+            result["machine"]["peak_gflops_float32"],
+            result["commit"],
+        ]
+        lines.append("| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

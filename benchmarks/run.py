@@ -1,0 +1,15 @@
+"""Every benchmark, one after the other; hours.
+
+python -m benchmarks.run
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("start", "digits", "levels", "loop_overhead", "kinds", "kill", "page")
+
+if __name__ == "__main__":
+    codes = [subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in NAMES]
+    sys.exit(max(codes))
