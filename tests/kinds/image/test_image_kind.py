@@ -118,7 +118,9 @@ def test_claims_files_by_name_and_arrays_by_shape(tmp_path: Path) -> None:
     assert IMAGE.claims(column("arrays", np.zeros((5, 8, 8))))
     assert IMAGE.claims(column("arrays", np.zeros((5, 3, 32, 32), np.uint8)))
     assert IMAGE.claims(column("arrays", np.zeros((5, 32, 32, 3), np.uint8)))
+    hourly = np.random.default_rng(0).random((5, 24, 12))
     for series in (
+        hourly,
         np.zeros((5, 100)),
         np.zeros((5, 100, 6)),
         np.random.default_rng(0).normal(size=(5, 30, 30)),

@@ -43,13 +43,12 @@ def _files(files: Sequence[File]) -> str | None:
     named = sum(f.suffix in SUFFIXES for f in files)
     if files and 2 * named > len(files):
         return f"{named:,} of {len(files):,} files are named as pictures"
-    bare = [f for f in files if not f.suffix][:LOOKS]
-    found = sum(_signed(f) for f in bare)
-    return (
-        f"{found:,} of {len(bare):,} files without an extension begin as pictures do"
-        if 2 * found > len(files)
-        else None
-    )
+    bare = [f for f in files if not f.suffix]
+    some = bare[:LOOKS]
+    found = sum(_signed(f) for f in some)
+    if 2 * len(bare) > len(files) and 2 * found > len(some):
+        return f"{found:,} of {len(some):,} files without an extension begin as pictures do"
+    return None
 
 
 def _signed(file: File) -> bool:
@@ -61,15 +60,18 @@ def _signed(file: File) -> bool:
 
 
 def _arrays(values: np.ndarray | Sequence[np.ndarray]) -> str | None:
-    """Four axes with a channel axis, or three where both sides are alike and the numbers look like light."""
+    """Three axes, one of few channels; or two of like length, with numbers that could be light."""
     shape = np.shape(values[0])
     if len(shape) == 3 and (shape[2] <= 4 or shape[0] <= 4) and min(sorted(shape)[1:]) >= 4:
         return f"arrays of {' x '.join(map(str, shape))}: a channel axis and two sides"
-    if len(shape) != 2 or min(shape) < 6 or max(shape) > 3 * min(shape):
+    if len(shape) != 2 or min(shape) < 6:
         return None
-    first = np.asarray(values[0])
-    light = first.dtype.kind in "ub" or (float(first.min()) >= 0 and float(first.max()) <= 255)
-    return f"arrays of {shape[0]} x {shape[1]}, none below 0: two sides" if light else None
+    some = np.stack([np.asarray(v) for v in values[:LOOKS] if np.shape(v) == shape])
+    if some.dtype.kind in "ub":
+        alike = max(shape) <= 3 * min(shape)
+    else:  # several channels of a series are arrays of two axes too
+        alike = max(shape) <= 1.25 * min(shape) and some.min() >= 0 and some.max() <= 65_535
+    return f"arrays of {shape[0]} x {shape[1]}, none below 0: two sides" if alike else None
 
 
 def _fingerprint(one: object) -> str | None:

@@ -28,10 +28,11 @@ def claims(columns: Mapping[str, Column]) -> str | None:
         named = sum(f.suffix in SUFFIXES for f in files)
         if files and 2 * named > len(files):
             return f"{named:,} of {len(files):,} files are named as sounds"
-        bare = [f for f in files if not f.suffix][:LOOKS]
-        found = sum(_signed(f) for f in bare)
-        if 2 * len(bare) > len(files[:LOOKS]) and 2 * found > len(bare):
-            return f"{found:,} of {len(bare):,} files without an extension begin as sounds do"
+        bare = [f for f in files if not f.suffix]
+        some = bare[:LOOKS]
+        found = sum(_signed(f) for f in some)
+        if 2 * len(bare) > len(files) and 2 * found > len(some):
+            return f"{found:,} of {len(some):,} files without an extension begin as sounds do"
     rate_hz = column.rate_hz or 0
     if column.holds == "arrays" and rate_hz >= LEAST_HZ and len(column) and np.ndim(column.values[0]) == 1:
         return f"arrays of samples at {rate_hz:,.0f} Hz"
