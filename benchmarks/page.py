@@ -50,7 +50,7 @@ def page() -> str:
         "Made by `python -m benchmarks.page` from `benchmarks/results/`; how to run each: "
         "[benchmarks/README.md](../benchmarks/README.md). Every row names its machine's measured float32 peak.",
         "",
-        "| benchmark | bar | met | figures | rivals, same metric as the bar | n | seed | minutes | peak GFLOP/s | commit |",
+        "| benchmark | bar | met | figures | rivals, same metric | n | seed | minutes | peak GFLOP/s | commit |",
         "|---|---|---|---|---|---:|---:|---:|---:|---|",
     ]
     for path in sorted(RESULTS.glob("*.json")):
