@@ -169,7 +169,7 @@ def test_what_is_the_users_is_given_back(stop_at):
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_killed_at_random_moments(name, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(HERE / "train_run.py"), name, str(tmp_path), "40"]
+    command = [sys.executable, str(HERE / "train_run.py"), name, str(tmp_path), "25"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 3, "the kills all came at one place"

@@ -179,6 +179,21 @@ def test_dropout_is_the_same_at_every_call_of_a_step(digits):
     assert not torch.equal(grads[0], grads[2])
 
 
+def test_the_loss_of_a_step_is_the_one_before_it_was_taken(digits):
+    losses = []
+
+    class Probing(torch.optim.SGD):
+        def step(self, closure):
+            losses.append(closure())
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].add_(0.1)
+            assert closure() != losses[-1]
+
+    phase = Phase("train", digits.objective(), lambda p: Probing(p, lr=0.1), steps=3)
+    events = follow(digits.net(), phase, digits.train)
+    assert [e.loss for e in events if isinstance(e, Step)] == losses
+
+
 def test_bounds_on_weights_are_kept_after_each_step(digits):
     spec = Spec(("feature",), (64,))
     net = Pipeline(hidden=Dense(spec, width=20, max_norm=0.5), answer=nn.Linear(20, 10))
