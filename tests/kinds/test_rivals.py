@@ -46,7 +46,10 @@ def lesson(name: str, n: int = 240) -> tuple[Task, np.ndarray, np.ndarray]:
     x[rng.random(n) < 0.2, 3] = np.nan
     x[0, 4] = np.inf
     made: dict[str, tuple[Task, np.ndarray]] = {
-        "classify": (Classify(("a", "b", "c", "never"), (1,) * 4), np.digitize(signal, [-0.7, 0.7])),
+        "classify": (
+            Classify(("a", "never", "b", "c"), (1,) * 4),
+            np.array([0, 2, 3])[np.digitize(signal, [-0.7, 0.7])],
+        ),
         "tags": (
             Tags(("up", "down", "never"), False),
             np.column_stack([signal > 0.5, signal < -0.5, signal > 99]).astype(np.float32),

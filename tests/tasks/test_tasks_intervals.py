@@ -57,6 +57,15 @@ def test_the_area_under_the_curve_varies_as_if_every_draw_were_sorted() -> None:
     assert ours.high == pytest.approx(high, abs=0.012)
 
 
+def test_resampling_does_not_flatter_the_calibration_error() -> None:
+    rng = np.random.default_rng(7)
+    p = rng.dirichlet(np.ones(2), 1000)
+    y = (rng.random(1000) < p[:, 1]).astype(int)  # calibrated, so that draws of rows all look worse
+    ece = BINARY.metrics(p, y)["ece"]
+    assert ece.low < ece.value - 0.005
+    assert ece.high > ece.value + 0.005
+
+
 def test_wilson_agrees_with_the_published_interval() -> None:
     # Newcombe 1998, table I: 81 of 263, and 0 of 20
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)

@@ -92,8 +92,8 @@ def test_calibration_error_is_the_gap_in_bins() -> None:
     ece = Classify(("a", "b"), (1, 1)).metrics(confident, y)["ece"]
     assert ece.value == pytest.approx(0.3)  # sure of .9, right in .6
     two_bins = np.vstack([confident, np.tile([0.3, 0.7], (10, 1))])
-    y = np.concatenate([y, [1] * 7 + [0] * 3])
-    assert Classify(("a", "b"), (1, 1)).metrics(two_bins, y)["ece"].value == pytest.approx(0.15)
+    y = np.concatenate([y, [1] * 9 + [0]])  # sure of .7, right in .9
+    assert Classify(("a", "b"), (1, 1)).metrics(two_bins, y)["ece"].value == pytest.approx(0.25)
 
 
 def test_rows_of_unseen_classes_count_as_wrong() -> None:
