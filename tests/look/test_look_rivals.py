@@ -65,7 +65,8 @@ CASES = [
         " difference that these 126 rows can show.",
     ),
     (
-        comparison(metric(0.38, 0.35, 0.41, "mse"), 0.45, (0.07, 0.04, 0.1), "seasonal naive"), ("series", "seen", None),
+        comparison(metric(0.38, 0.35, 0.41, "mse"), 0.45, (0.07, 0.04, 0.1), "seasonal naive"),
+        ("series", "seen", None),
         "On series it has never seen, the network has a mean squared error of 0.380 (0.350 to 0.410); seasonal"
         " naive 0.450.",
     ),
