@@ -23,11 +23,11 @@ def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
     )
     alter = asdict(Amounts(shift_seconds=0.05, speed=0.1, gain_db=6.0, noise_db=45.0, gaps=1))
     batch = 64 if n >= 1_000 else 16
-    epochs = float(max(10, min(60, round(2_500 * batch / n))))
+    epochs = float(max(10, min(60, round(1_200 * batch / n))))
     why = {
         "network": "a sound shows in its spectrogram; levels that halve it see ever longer stretches",
         "training.alter.speed": "the same thing said faster or slower, higher or lower",
-        "training.epochs": f"about 2,500 steps of {batch}, at least 10 passes and at most 60",
+        "training.epochs": f"about 1,200 steps of {batch}, at least 10 passes and at most 60",
     }
     training = Training(
         rate=2e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.998, smoothing=0.05
