@@ -123,6 +123,12 @@ class Kind:
     """What the units of a stage look for, drawn from its weights; None where weights say little."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
 
+    def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
+        """A kind is pickled by its name: what it consists of is code."""
+        from layerwise.kinds import kind_named  # the registry, which is made of kinds
+
+        return kind_named, (self.name,)
+
 
 def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: bool) -> Read:
     """Read one by one; what raises Rejected goes to `rejected`. For readers of one field."""

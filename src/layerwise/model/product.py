@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from layerwise import __version__
-from layerwise.data import Source, open_source
+from layerwise.data import Source, latest_window, open_source
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, LayerwiseError, ModelError, listed, shown, suggest
-from layerwise.kinds import KINDS
+from layerwise.kinds import kind_named
 from layerwise.kinds.base import Kind, Read, Reader
 from layerwise.model.card import card
 from layerwise.model.folder import publish, read_checked
@@ -68,8 +68,8 @@ class Model:
 
     def levels(self, data: Any, *, batch: int = 256) -> Iterator[tuple[str, np.ndarray]]:
         """Every level of the network for `data`, a batch of one: (address, values (N, ...)) in order."""
-        source = self._open(data)
-        read = self.reader.read(source.chunk(self._columns(source), np.arange(min(len(source), batch))))
+        source, names = self._open(data)
+        read = self.reader.read(source.chunk(names, np.arange(min(len(source), batch))))
         self.net.eval()
         with torch.inference_mode():
             for address, value in self.net.levels(collate(read.values, self.spec)):
@@ -81,10 +81,11 @@ class Model:
     def predict(self, data: Any, *, batch: int = 256) -> Predictions:
         """Answers for raw data: a path, a folder, a table, arrays, or a Source. Labels are not needed.
 
+        A forecast has one answer: the values that follow the last moment of the table.
+
         Raises DataError where the data lack the columns that the model reads.
         """
-        source = self._open(data)
-        names = self._columns(source)
+        source, names = self._open(data)
         decoded: list[np.ndarray] = []
         kept: list[np.ndarray] = []
         left_out: list[LeftOut] = list(source.left_out)
@@ -103,13 +104,14 @@ class Model:
 
     def result(self) -> dict[str, Any]:
         """What `--json` prints: model, task, metrics, split, quarantined, rivals, levels, seconds."""
-        keys = ("metrics", "split", "quarantined", "rivals", "levels", "seconds", "random_split")
+        keys = ("metrics", "split", "quarantined", "rivals", "levels", "random_split")
         told = {key: self.about[key] for key in keys if key in self.about}
         return {
             "model": None if self.folder is None else str(self.folder),
             "task": self.task.name,
             **told,
             "verdict": self.about.get("verdict"),
+            "seconds": sum(self.about.get("seconds", {}).values()),
         }
 
     def save(self, folder: str | Path) -> Path:
@@ -146,18 +148,25 @@ class Model:
         self.folder = folder
         return folder
 
-    def _open(self, data: Any) -> Source:
-        return data if isinstance(data, Source) else open_source(data)
-
-    def _columns(self, source: Source) -> tuple[str, ...]:
-        """The source's columns that stand for the model's inputs."""
+    def _open(self, data: Any) -> tuple[Source, tuple[str, ...]]:
+        """The data, and which of their columns the reader reads."""
+        source = data if isinstance(data, Source) else open_source(data)
         missing = [name for name in self.inputs if name not in source.columns]
-        if not missing:
-            return self.inputs
-        raise DataError(
-            f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns)} "
-            f"The model reads: {listed(self.inputs)}; found: {listed(source.columns)}"
+        if missing:
+            raise DataError(
+                f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns)} "
+                f"The model reads: {listed(self.inputs)}; found: {listed(source.columns)}"
+            )
+        return self._latest(source) if self.task.name == "forecast" else (source, self.inputs)
+
+    def _latest(self, source: Source) -> tuple[Source, tuple[str, ...]]:
+        """What a forecast is made from: the end of the table."""
+        spec = self.spec
+        time = next((name for name in self.inputs if name not in spec.names), None)
+        window = latest_window(
+            source, names=spec.names, length=spec.shape[0] or 1, time=time, rate_hz=spec.rate_hz
         )
+        return window, window.inputs
 
     def _collect(
         self, source: Source, decoded: list[np.ndarray], kept: list[np.ndarray], left_out: tuple[LeftOut, ...]
@@ -222,10 +231,7 @@ def _restore(files: Mapping[str, bytes], folder: Path) -> Model:
             f"this folder has format {shown(head['format'])}, this layerwise ({__version__}) reads up to {FORMAT}: "
             "install a newer layerwise"
         )
-    kinds = {kind.name: kind for kind in KINDS}
-    if head["kind"] not in kinds:
-        raise ModelError(f"unknown kind of data {shown(head['kind'])}; known: {listed(kinds)}")
-    kind = kinds[head["kind"]]
+    kind = kind_named(head["kind"])
     reader = kind.reader.restore(
         json.loads(files["reader.json"]), safetensors.numpy.load(files["reader.safetensors"])
     )

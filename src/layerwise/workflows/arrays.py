@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from layerwise.data import Column, Roles, Source, Split
-from layerwise.errors import UsageError, listed, shown, suggest
-from layerwise.kinds import KINDS
 from layerwise.model import Model
 from layerwise.randomness import Randomness
 from layerwise.tasks import task_named
+from layerwise.workflows.lay import Laid
 from layerwise.workflows.learn import learn
 from layerwise.workflows.narrate import Silent
 from layerwise.workflows.prepare import assemble
@@ -42,28 +41,16 @@ def train_columns(
     Nothing is held out: whoever calls this judges the model on data of their own. From 200 rows on a tenth
     is kept for calibration.
     """
-    kinds = {k.name: k for k in KINDS}
-    if kind not in kinds:
-        raise UsageError(f"no kind {shown(kind)}{suggest(kind, kinds)} Kinds: {listed(kinds)}")
     n = len(targets)
     source = Source("data", {**columns}, [f"row {i + 1}" for i in range(n)])
     roles = Roles(tuple(columns), ())
     fitted = task_named(task).fit(targets)
     settings = settings or {}
     with tempfile.TemporaryDirectory(prefix="layerwise-") as run:
-        prepared = assemble(
-            source,
-            roles,
-            kind=kinds[kind],
-            kind_why="as asked",
-            task=fitted,
-            task_why="as asked",
-            split=_all_for_training(n, seed),
-            raw=targets,
-            weights=weights,
-            run=Path(run),
-            reading=reading_settings(None, settings),
-        )
+        split = _all_for_training(n, seed)
+        why, reading = "as asked", reading_settings(None, settings)
+        laid = Laid(source, roles, kind_named(kind), why, fitted, why, split, targets, reading, roles.inputs)
+        prepared = assemble(laid, run=Path(run), weights=weights)
         recipe = settle(prepared, given=None, like=like, settings=settings, budget=budget, seed=seed)
         return learn(prepared, recipe, checkpoint=None, narrator=Silent())
 
