@@ -9,7 +9,7 @@ from layerwise.data.roles import find_roles
 from layerwise.data.source import Column, File, LeftOut, Roles, Source
 from layerwise.data.split import Split, split_rows
 from layerwise.data.store import Store
-from layerwise.data.windows import Windows, cut_windows
+from layerwise.data.windows import Windows, cut_windows, latest_window
 
 __all__ = [
     "Column",
@@ -26,6 +26,7 @@ __all__ = [
     "cut_windows",
     "duplicates",
     "find_roles",
+    "latest_window",
     "memory_source",
     "open_source",
     "read_rows",

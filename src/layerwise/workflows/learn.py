@@ -61,7 +61,7 @@ def learn(prepared: Prepared, recipe: Recipe, *, checkpoint: Path | None, narrat
         net,
         task,
         recipe,
-        prepared.roles.inputs,
+        prepared.asks,
         about,
         dict(done.history),
     )

@@ -10,45 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.data import (
-    Roles,
-    Source,
-    Split,
-    Store,
-    duplicates,
-    find_roles,
-    open_source,
-    read_rows,
-    split_rows,
-)
-from layerwise.data.source import Column, LeftOut
+from layerwise.data import Roles, Source, Split, Store, open_source, read_rows
+from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
-from layerwise.kinds import KINDS
 from layerwise.kinds.base import Kind, Reader
 from layerwise.spec import Spec
-from layerwise.tasks import Task, guess_task, task_named
+from layerwise.tasks import Task
+from layerwise.workflows.lay import Asked, Laid, lay
 from layerwise.workflows.narrate import Narrator
 
 __all__ = ["Asked", "Prepared", "assemble", "prepare"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the caller said about the data; None or empty: guess it."""
-
-    kind: str | None = None
-    task: str | None = None
-    target: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    name_template: str | None = None
-    group: str | None = None
-    test: Any = None
-    split: str | None = None
-    time: str | None = None
-    forecast: tuple[str, ...] = ()
-    horizon: int | None = None
-    seed: int = 0
-    workers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +33,7 @@ class Prepared:
     task: Task
     task_why: str
     split: Split
+    asks: tuple[str, ...]  # columns that new data must have
     reader: Reader
     store: Store
     targets: np.ndarray
@@ -91,46 +63,11 @@ def prepare(
     data: Any, asked: Asked, *, run: Path, reading: Mapping[str, Any], narrator: Narrator
 ) -> Prepared:
     """Open, guess, split and read. `reading` holds the reader's settings that a person or recipe fixed."""
-    source = open_source(data, name_template=asked.name_template, spool=run)
-    roles = find_roles(
-        source,
-        target=asked.target,
-        inputs=asked.inputs,
-        group=asked.group,
-        split=asked.split,
-        time=asked.time,
-    )
-    kind, kind_why = _kind(source, roles, asked.kind)
-    raw = raw_targets(source, roles)
-    task_name, task_why = (asked.task, "--task") if asked.task else guess_task(raw)
-    task_class = task_named(task_name)
-    known = task_class.known(raw)
-    split = split_rows(
-        source,
-        roles,
-        raw,
-        seed=asked.seed,
-        classes=task_name == "classify",
-        known=known,
-        copies=duplicates({name: source.columns[name] for name in roles.inputs}),
-    )
-    fitting = np.sort(np.concatenate([split.train, split.validation]))
-    task = task_class.fit(raw[fitting], noun=kind.plural, names=roles.targets)
-    _say_data(narrator, source, roles, kind, task)
-    narrator.say("Split", split.why)
-    prepared = assemble(
-        source,
-        roles,
-        kind=kind,
-        kind_why=kind_why,
-        task=task,
-        task_why=task_why,
-        split=split,
-        raw=raw,
-        run=run,
-        reading=reading,
-        workers=asked.workers,
-    )
+    source = open_source(data, name_template=asked.name_template, test=asked.test, spool=run)
+    laid = lay(source, asked, reading)
+    _say_data(narrator, laid)
+    narrator.say("Split", laid.split.why)
+    prepared = assemble(laid, run=run, workers=asked.workers)
     if prepared.left_out:
         narrator.say(
             "Left out", f"{len(prepared.left_out):,}: {_reasons(prepared.left_out)} (listed in the report)"
@@ -139,35 +76,37 @@ def prepare(
 
 
 def assemble(
-    source: Source,
-    roles: Roles,
+    laid: Laid,
     *,
-    kind: Kind,
-    kind_why: str,
-    task: Task,
-    task_why: str,
-    split: Split,
-    raw: np.ndarray,
     run: Path,
-    reading: Mapping[str, Any],
     workers: int | None = None,
     weights: np.ndarray | None = None,
 ) -> Prepared:
     """Fit the reader on the training rows, read every row that takes part, encode the targets.
 
-    `raw` targets and `weights` are of all rows of the source.
+    `weights` are of all rows of the source.
     """
-    reader = make_reader(kind, reading).fit(
-        {name: source.columns[name] for name in roles.inputs}, split.train
-    )
-    store = pack(source, roles.inputs, reader, _all(split), run=run, workers=workers)
-    targets = task.encode(raw[store.rows], mark=bool(len(split.test)))
-    groups = None if split.groups is None else split.groups[store.rows]
+    source, names, split, task = laid.source, laid.roles.inputs, laid.split, laid.task
+    reader = make_reader(laid.kind, laid.reading)
+    reader.fit({name: source.columns[name] for name in names}, split.train)
+    store = pack(source, names, reader, _all(split), run=run, workers=workers)
     places = [store.places(part) for part in (split.train, split.validation, split.test)]
     _check_parts(places, source, store)
-    kept = None if weights is None else weights[store.rows]
     return Prepared(
-        source, roles, kind, kind_why, task, task_why, split, reader, store, targets, kept, groups, *places
+        source,
+        laid.roles,
+        laid.kind,
+        laid.kind_why,
+        task,
+        laid.task_why,
+        split,
+        laid.asks,
+        reader,
+        store,
+        task.encode(laid.raw[store.rows], mark=bool(len(split.test))),
+        None if weights is None else weights[store.rows],
+        None if split.groups is None else split.groups[store.rows],
+        *places,
     )
 
 
@@ -191,12 +130,6 @@ def pack(
     return store
 
 
-def raw_targets(source: Source, roles: Roles) -> np.ndarray:
-    """The targets as they stand: (N,), or (N, K) where tags have columns of their own."""
-    columns = [_array(source.columns[name]) for name in roles.targets]
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
-
-
 def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
     """The kind's reader with settings by name. Raises UsageError for one it does not have."""
     known = list(inspect.signature(kind.reader).parameters)
@@ -207,34 +140,6 @@ def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
                 f"Lines of reading for {kind.plural}: {listed(known)}"
             )
     return kind.reader(**settings)
-
-
-def _kind(source: Source, roles: Roles, wanted: str | None) -> tuple[Kind, str]:
-    """The kind that claims the input columns, and why."""
-    columns = {name: source.columns[name] for name in roles.inputs}
-    if wanted is not None:
-        kinds = {kind.name: kind for kind in KINDS}
-        if wanted not in kinds:
-            raise UsageError(f"no kind {shown(wanted)}{suggest(wanted, kinds)} Kinds: {listed(kinds)}")
-        return kinds[wanted], "--kind"
-    for kind in KINDS:
-        why = kind.claims(columns)
-        if why is not None:
-            return kind, why
-    raise DataError(
-        f"{shown(source.name)} holds nothing that layerwise reads: found columns {listed(columns)}; "
-        "expected pictures, sounds, texts, series or a table. --kind says which, if you know"
-    )
-
-
-def _array(column: Column) -> np.ndarray:
-    values = column.values
-    if isinstance(values, np.ndarray):
-        return values
-    cells = values if isinstance(values, list) else values.to_list()
-    array = np.empty(len(cells), dtype=object)
-    array[:] = cells
-    return array
 
 
 def _all(split: Split) -> np.ndarray:
@@ -258,6 +163,7 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> str:
     return ", ".join(told) + (", ..." if len(ranked) > 3 else "")
 
 
-def _say_data(narrator: Narrator, source: Source, roles: Roles, kind: Kind, task: Task) -> None:
-    first = f"{source.name}: {len(source):,} {kind.plural} -> {task.sentence} (--task)"
+def _say_data(narrator: Narrator, laid: Laid) -> None:
+    source, roles = laid.source, laid.roles
+    first = f"{source.name}: {len(source):,} {laid.kind.plural} -> {laid.task.sentence} (--task)"
     narrator.say("Reading", first, *source.notes, *roles.notes)
