@@ -13,6 +13,7 @@ from layerwise.tasks.base import Task
 
 __all__ = ["LIKES", "blueprint", "member_of"]
 
+WIDEST = 6_000  # units of all number columns
 FEW = 2_000  # rows; below, the network is small and dropout strong
 
 
@@ -23,10 +24,11 @@ def blueprint(spec: Spec, task: Task, n: int, *, members: Sequence[Kind]) -> Blu
     categories through embeddings, columns of other kinds through those kinds' branches.
     """
     width = 64 if n < 500 else 128 if n < FEW else 256
-    dropout = 0.3 if n < FEW else 0.4
+    smooth = not task.labels  # numbers come smoothly and need less noise and more steps
+    dropout = 0.2 if smooth else 0.3 if n < FEW else 0.4
     dense = {"width": width, "dropout": dropout}
     network = (
-        columns(spec, members, numbers=8 if n < FEW else 24),
+        columns(spec, members, numbers=_each(spec, most=8 if n < FEW else 24)),
         StageChoice("dense1", "Dense", dense),
         StageChoice("dense2", "Dense", dense),
     )
@@ -34,7 +36,7 @@ def blueprint(spec: Spec, task: Task, n: int, *, members: Sequence[Kind]) -> Blu
         "network": "numbers in pieces between quantiles, categories as vectors, then two dense levels",
         "network.dense1.width": f"for {n:,} training rows",
     }
-    return Blueprint(network, _training(n, whys), whys)
+    return Blueprint(network, _training(n, smooth, whys), whys)
 
 
 def mlp2006(spec: Spec, task: Task, n: int, *, members: Sequence[Kind]) -> Blueprint:
@@ -75,12 +77,18 @@ def member_of(field: str, members: Sequence[Kind]) -> Kind:
     return next(m for m in members if field.startswith(f"{m.name}_"))
 
 
-def _training(n: int, whys: dict[str, str]) -> Training:
+def _each(spec: Spec, *, most: int) -> int:
+    """Units for each number column: fewer where there are many columns."""
+    numbers = spec.columns.get(NUMBERS)
+    return max(1, min(most, WIDEST // numbers.features)) if numbers else 1
+
+
+def _training(n: int, smooth: bool, whys: dict[str, str]) -> Training:
     batch = 32 if n < 1_000 else 128 if n < 20_000 else 256
-    epochs = _epochs(n, batch, steps=1_300)
+    epochs = _epochs(n, batch, steps=3_500 if smooth else 1_300)
     whys["training.epochs"] = f"as many passes over {n:,} rows as make enough steps of {batch}"
     return Training(
-        rate=1e-3 if n < FEW else 2e-3,
+        rate=4e-3 if smooth else 1e-3 if n < FEW else 2e-3,
         decay=0.1,
         batch=batch,
         epochs=epochs,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import polars as pl
 
 from layerwise.data.source import Column
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
-from layerwise.kinds.base import ONLY, Kind, Read, Reader
-from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, Raw, series_of
+from layerwise.kinds.base import Kind, Read, Reader
+from layerwise.kinds.table.bins import numbers_spec
+from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, series_of
 from layerwise.kinds.table.guess import MANY, guess
+from layerwise.kinds.table.members import Member, absent
 from layerwise.spec import Spec
 
 __all__ = ["CATEGORIES", "NUMBERS", "TableReader"]
@@ -31,37 +32,6 @@ NUMERIC: Mapping[str, type[Number] | type[Date] | type[Matrix]] = {
     "date": Date,
     "numbers": Matrix,
 }
-
-
-@dataclass(frozen=True)
-class Member:
-    """A column that another kind's reader reads into a field of its own."""
-
-    name: str
-    kind: str
-    field: str
-    reader: Reader
-    gaps: bool  # whether training rows lacked it, so that a number says where it is missing
-
-    def read(self, values: Raw) -> tuple[np.ndarray | list[np.ndarray], np.ndarray, Mapping[int, str]]:
-        """The field, zeros or nothing for empty cells; which cells are empty; what cannot be read."""
-        absent = _absent(values)
-        places = np.flatnonzero(~absent)
-        read = self.reader.read({self.name: _some(values, places)})
-        good = places[read.kept]
-        rejected = {int(places[i]): f"{self.name}: {why}" for i, why in read.rejected.items()}
-        spec = self.reader.spec
-        fixed = [length or 0 for length in spec.shape]
-        if spec.padded:
-            empty = np.zeros((0, *fixed[1:]), spec.dtype)
-            ragged = [empty] * len(values)
-            for i, value in zip(good, read.values[ONLY], strict=True):
-                ragged[i] = value
-            return ragged, absent, rejected
-        stacked = np.zeros((len(values), *fixed), spec.dtype)
-        if len(good):
-            stacked[good] = read.values[ONLY]
-        return stacked, absent, rejected
 
 
 class TableReader(Reader):
@@ -145,10 +115,10 @@ class TableReader(Reader):
         blocks = [part.read(chunk[part.name]) for part in self.numeric]
         rejected: dict[int, str] = {}
         for other in self.others:
-            fields[other.field], absent, bad = other.read(chunk[other.name])
+            fields[other.field], empty, bad = other.read(chunk[other.name])
             rejected |= bad
             if other.gaps:
-                blocks.append(absent.astype(np.float32)[:, None])
+                blocks.append(empty.astype(np.float32)[:, None])
         if blocks:
             fields[NUMBERS] = blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
         if self.categories:
@@ -245,8 +215,8 @@ class TableReader(Reader):
 
     def _fit_member(self, column: Column, rows: np.ndarray, what: str, taken: set[str]) -> Member:
         kind = next(m for m in self.members if m.name == what)
-        absent = _absent(column.take(rows))
-        present = rows[~absent]
+        empty = absent(column.take(rows))
+        present = rows[~empty]
         if len(present) == 0:
             raise DataError(
                 f"column {shown(column.name)} is empty in every training row; leave it out with --input"
@@ -255,7 +225,7 @@ class TableReader(Reader):
         field = f"{what}_{re.sub(r'[^0-9A-Za-z]+', '_', column.name).strip('_') or 'column'}"
         while field in taken:
             field += "_"
-        return Member(column.name, what, field, reader, bool(absent.any()))
+        return Member(column.name, what, field, reader, bool(empty.any()))
 
     def _pooled(self, category: Category, distinct: int, reasons: dict[str, str]) -> None:
         left = distinct - len(category.tokens)
@@ -272,10 +242,10 @@ class TableReader(Reader):
         for other in self.others:
             if other.gaps:
                 names.append(f"{other.name} is missing")
-                blocks.append(_absent(columns[other.name].take(rows)).astype(np.float32)[:, None])
+                blocks.append(absent(columns[other.name].take(rows)).astype(np.float32)[:, None])
         if blocks:
             numbers = np.concatenate(blocks, axis=1)
-            fields[NUMBERS] = _numbers_spec(numbers, names, max(1, min(self.bins or 1, WIDEST // len(names))))
+            fields[NUMBERS] = numbers_spec(numbers, names, max(1, min(self.bins or 1, WIDEST // len(names))))
         if self.categories:
             sizes = tuple(len(c.tokens) + 1 for c in self.categories)
             tokens = tuple((OTHER, *(MISSING if t is None else t for t in c.tokens)) for c in self.categories)
@@ -320,60 +290,10 @@ def _fit_numeric(column: Column, rows: np.ndarray, what: str) -> Numeric:
     if what == "date":
         return Date.fit(column.name, series_of(values))
     array = np.asarray(values).reshape(len(rows), -1).astype(np.float64)
-    varies = [i for i, a in enumerate(array.T) if np.isfinite(a).any() and len(np.unique(a)) > 1]
-    return Matrix(column.name, tuple(varies), array.shape[1])
-
-
-def _numbers_spec(numbers: np.ndarray, names: Sequence[str], bins: int) -> Spec:
-    edges, centre, spread = [], [], []
-    for feature in numbers.T:
-        known = feature[np.isfinite(feature)]
-        edges.append(_edges(known, bins))
-        wide = known.astype(np.float64)
-        centre.append(float(wide.mean()) if len(wide) else 0.0)
-        spread.append((float(wide.std()) if len(wide) else 0.0) or 1.0)
-    return Spec(
-        ("feature",),
-        (len(names),),
-        names=tuple(names),
-        centre=tuple(centre),
-        spread=tuple(spread),
-        edges=tuple(edges),
-    )
-
-
-def _edges(known: np.ndarray, bins: int) -> tuple[float, ...]:
-    """Rising edges of at most `bins` bins: the values themselves where few, else quantiles of them.
-
-    A value counts for one bin at most, so that one which fills half the column takes no bins from the rest.
-    """
-    distinct, counts = np.unique(known, return_counts=True)
-    if len(distinct) < 2:
-        middle = float(distinct[0]) if len(distinct) else 0.0
-        return middle - max(1.0, abs(middle)), middle + max(1.0, abs(middle))
-    if len(distinct) > bins + 1:
-        mass = counts.astype(np.float64)
-        for _ in range(4):
-            mass = np.minimum(mass, mass.sum() / bins)
-        reached = np.cumsum(mass) - mass / 2
-        places = np.searchsorted(reached, np.linspace(0, mass.sum(), bins + 1)[1:-1])
-        distinct = distinct[np.unique([0, *places, len(distinct) - 1])]
-    return tuple(float(e) for e in distinct)
-
-
-def _absent(values: Raw) -> np.ndarray:
-    """(N,) True where a cell is empty."""
-    if isinstance(values, pl.Series):
-        return values.is_null().to_numpy()
-    if isinstance(values, np.ndarray):
-        return np.zeros(len(values), bool)
-    return np.array([v is None for v in values], bool)
-
-
-def _some(values: Raw, places: np.ndarray) -> Any:
-    if isinstance(values, pl.Series | np.ndarray):
-        return values[places]
-    return [values[int(i)] for i in places]
+    known = np.isfinite(array)
+    low = np.where(known, array, np.inf).min(0)
+    high = np.where(known, array, -np.inf).max(0)
+    return Matrix(column.name, tuple(np.flatnonzero(low < high).tolist()), array.shape[1])
 
 
 def _kept(field: np.ndarray | list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray | list[np.ndarray]:
