@@ -15,35 +15,42 @@ from layerwise.data import memory_source
 from layerwise.estimators.inputs import kind_of, plain
 from layerwise.estimators.weights import arranged, checked_weights
 from layerwise.model import Model
-from layerwise.workflows import train_columns
+from layerwise.tasks import Classify, Regress, Task
+from layerwise.workflows import train_columns, train_more
 
 __all__ = ["DeepClassifier", "DeepRegressor"]
+
+ONE_PASS = {"training.epochs": 1.0, "training.schedule": "constant"}
 
 
 class _Deep(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: inputs, weights, training."""
 
-    def _learn(self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: str) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: Task, **settings: Any) -> None:
         """Train on all rows, in the order of their content where X is a matrix."""
-        fractions = weights
         if isinstance(X, np.ndarray):
-            rows, fractions = arranged(X, y, weights)
+            rows, weights = arranged(X, y, weights)
             X, y = X[rows], y[rows]
         columns = memory_source(X).columns
-        settings = dict(self.settings or {})
         if self.epochs is not None:
-            settings["training.epochs"] = self.epochs
+            settings = {"training.epochs": self.epochs, **settings}
         self.model_: Model = train_columns(
             columns,
             y,
             kind=self.kind or kind_of(columns),
             task=task,
-            weights=fractions,
+            weights=weights,
             like=self.like,
-            settings=settings,
+            settings={**(self.settings or {}), **settings},
             budget=self.budget,
             seed=_seed(self.random_state),
         )
+
+    def _learn_more(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
+        if weights is not None:
+            kept = np.flatnonzero(weights > 0)
+            X, y, weights = X[kept], y[kept], weights[kept]
+        train_more(self.model_, memory_source(X).columns, y, weights=weights)
 
     def _inputs(self, X: Any, *, reset: bool) -> Any:
         """X checked as scikit-learn does where it is a matrix of numbers; else its columns' names at least."""
@@ -116,7 +123,30 @@ class DeepClassifier(ClassifierMixin, _Deep):  # type: ignore[misc]
         if self.class_weight is not None:
             balance = compute_sample_weight(self.class_weight, y)
             weights = balance if weights is None else weights * balance
-        self._learn(X, codes, weights, "classify")
+        self._learn(X, codes, weights, Classify.fit(codes if weights is None else codes[weights > 0]))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """One pass over these rows. The first call fits the reader on them and needs all `classes` there are."""
+        first = not hasattr(self, "model_")
+        X = self._inputs(X, reset=first)
+        y = column_or_1d(y, warn=True)
+        _check_length(X, y)
+        weights = checked_weights(sample_weight, len(y))
+        if first:
+            if classes is None:
+                raise ValueError(
+                    "the first call of partial_fit needs classes, an array of all that will come"
+                )
+            self.classes_ = np.unique(classes)
+        if len(strange := np.setdiff1d(y, self.classes_)):
+            raise ValueError(f"y holds {strange[0]!r}, which is not among the classes {self.classes_}")
+        codes = np.searchsorted(self.classes_, y)
+        if first:
+            task = Classify.fit(np.repeat(np.arange(len(self.classes_)), 2))
+            self._learn(X, codes, weights, task, **ONE_PASS)
+        else:
+            self._learn_more(X, codes, weights)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -156,7 +186,20 @@ class DeepRegressor(RegressorMixin, _Deep):  # type: ignore[misc]
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity: leave rows without a target out")
         _check_length(X, y)
-        self._learn(X, y, checked_weights(sample_weight, len(y)), "regress")
+        self._learn(X, y, checked_weights(sample_weight, len(y)), Regress.fit(y))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One pass over these rows. The first call fits the reader and the scale of y on them."""
+        first = not hasattr(self, "model_")
+        X = self._inputs(X, reset=first)
+        y = column_or_1d(y, dtype=np.float64, warn=True)
+        _check_length(X, y)
+        weights = checked_weights(sample_weight, len(y))
+        if first:
+            self._learn(X, y, weights, Regress.fit(y), **ONE_PASS)
+        else:
+            self._learn_more(X, y, weights)
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Where rooms meet: fit, predict, report; each readable on one screen."""
 
-from layerwise.workflows.arrays import train_columns
+from layerwise.workflows.arrays import train_columns, train_more
+from layerwise.workflows.asking import predict
 from layerwise.workflows.fitting import fit, propose
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import default_out
-from layerwise.workflows.asking import predict
 from layerwise.workflows.tell import examine, redraw
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "propose",
     "redraw",
     "train_columns",
+    "train_more",
 ]

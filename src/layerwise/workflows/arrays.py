@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from layerwise.data import Column, Roles, Source, Split
+from layerwise.data import Column, Packed, Roles, Source, Split
+from layerwise.kinds import kind_named
 from layerwise.model import Model
 from layerwise.randomness import Randomness
-from layerwise.tasks import task_named
+from layerwise.tasks import Task
+from layerwise.train import Phase, Supervised, train
 from layerwise.workflows.lay import Laid
 from layerwise.workflows.learn import learn
 from layerwise.workflows.narrate import Silent
-from layerwise.workflows.prepare import assemble
+from layerwise.workflows.prepare import assemble, pack
 from layerwise.workflows.settle import reading_settings, settle
 
-__all__ = ["train_columns"]
+__all__ = ["train_columns", "train_more"]
 
 LEAST_FOR_VALIDATION = 200  # training rows; with fewer, all of them train
 
@@ -29,7 +32,7 @@ def train_columns(
     targets: np.ndarray,
     *,
     kind: str,
-    task: str,
+    task: Task,
     weights: np.ndarray | None = None,
     like: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -38,21 +41,54 @@ def train_columns(
 ) -> Model:
     """A model trained on these columns of N rows; targets (N,) or (N, K), weights (N,) of the loss.
 
+    `task` is fitted already, so that it may know classes that are not among these rows.
+
     Nothing is held out: whoever calls this judges the model on data of their own. From 200 rows on a tenth
     is kept for calibration.
     """
     n = len(targets)
     source = Source("data", {**columns}, [f"row {i + 1}" for i in range(n)])
     roles = Roles(tuple(columns), ())
-    fitted = task_named(task).fit(targets)
     settings = settings or {}
     with tempfile.TemporaryDirectory(prefix="layerwise-") as run:
         split = _all_for_training(n, seed)
         why, reading = "as asked", reading_settings(None, settings)
-        laid = Laid(source, roles, kind_named(kind), why, fitted, why, split, targets, reading, roles.inputs)
+        laid = Laid(source, roles, kind_named(kind), why, task, why, split, targets, reading, roles.inputs)
         prepared = assemble(laid, run=Path(run), weights=weights)
         recipe = settle(prepared, given=None, like=like, settings=settings, budget=budget, seed=seed)
         return learn(prepared, recipe, checkpoint=None, narrator=Silent())
+
+
+def train_more(
+    model: Model, columns: Mapping[str, Column], targets: np.ndarray, *, weights: np.ndarray | None = None
+) -> None:
+    """One more pass of the model's training over new rows, at a constant rate; the reader stays as it is."""
+    source, rows = (
+        Source("data", {**columns}, [f"row {i + 1}" for i in range(len(targets))]),
+        np.arange(len(targets)),
+    )
+    training = replace(
+        model.recipe.training,
+        epochs=1,
+        steps=None,
+        seconds=None,
+        schedule="constant",
+        patience=None,
+        average=None,
+    )
+    with tempfile.TemporaryDirectory(prefix="layerwise-") as run:
+        store = pack(source, model.inputs, model.reader, rows, run=Path(run), workers=0)
+        encoded = model.task.encode(targets[store.rows])
+        of_loss = model.task.weights(encoded, None if weights is None else weights[store.rows])
+
+        def data(size: int, rng: Randomness) -> Packed:
+            return Packed(store, np.arange(len(store)), targets=encoded, weights=of_loss, size=size, rng=rng)
+
+        phase = Phase.of(training, Supervised(model.task, model.kind.alter(model.spec, training.alter)))
+        passes = int(model.about.get("passes", 1))
+        for _ in train(model.net, (phase,), data, seed=training.seed + passes):
+            pass
+        model.about["passes"] = passes + 1
 
 
 def _all_for_training(n: int, seed: int) -> Split:
