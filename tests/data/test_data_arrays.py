@@ -227,5 +227,7 @@ def test_a_held_out_source_is_appended(tmp_path):
     assert both.ids[0] == "row 1"
     assert both.ids[60] == "test row 1"
     assert len(set(both.ids)) == 67
+    parted = saved(tmp_path / "p.npz", X_train=X, y_train=Y, X_test=X[:9], y_test=Y[:9])
+    assert list(open_source(parted, test=tmp_path / "b.npz").parts) == ["train"] * 69 + ["test"] * 7
     with pytest.raises(DataError, match="no column 'y'"):
         open_source(one, test=saved(tmp_path / "c.npz", X=X))

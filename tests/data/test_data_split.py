@@ -201,3 +201,12 @@ def test_a_placeholder_in_many_rows_ties_none_that_differ(lay, pictures):
     )
     source = open_source(root / "t.csv")
     assert len(np.unique(duplicates(source.columns))) == 20
+
+
+def test_the_only_group_of_a_class_is_trained_on_whoever_shares_it():
+    y = [f"c{i % 30}" for i in range(300)]
+    y[0] = "z"
+    g = [f"g{i // 30}" for i in range(300)]
+    for seed in range(5):
+        found = cut(y, who=g, roles=Roles(("x",), ("y",), group="who"), seed=seed)
+        assert 0 not in found.test

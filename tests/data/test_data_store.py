@@ -207,7 +207,7 @@ def test_examples_of_like_length_go_together(tmp_path):
         longest.append(batch.inputs.values.shape[1])
     assert sorted(seen) == [*range(600)]
     assert waste < 0.1 * lengths.sum()
-    assert np.corrcoef(longest, range(len(longest)))[0, 1] ** 2 < 0.1  # not from short to long
+    assert longest[:16] != sorted(longest[:16])  # else a window would end with its longest
 
 
 def test_a_row_that_stands_twice_is_seen_twice(tmp_path):
