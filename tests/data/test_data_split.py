@@ -210,3 +210,10 @@ def test_the_only_group_of_a_class_is_trained_on_whoever_shares_it():
     for seed in range(5):
         found = cut(y, who=g, roles=Roles(("x",), ("y",), group="who"), seed=seed)
         assert 0 not in found.test
+
+
+def test_groups_with_a_class_of_their_own_each_are_still_dealt_out():
+    y = [f"own{i // 30}" if i % 30 == 0 else f"c{i % 3}" for i in range(600)]
+    g = [f"g{i // 30}" for i in range(600)]
+    found = cut(y, who=g, roles=Roles(("x",), ("y",), group="who"))
+    assert 60 <= len(found.test) <= 150

@@ -59,8 +59,8 @@ def _by_chance(strata: np.ndarray, share: float, draw: np.random.Generator) -> n
 def _by_group(strata: np.ndarray, groups: np.ndarray, share: float, draw: np.random.Generator) -> np.ndarray:
     """(n,) True for whole groups that together hold about `share` of the rows of every class.
 
-    Groups are dealt out greedily in several random orders and the best deal is kept. Every class keeps
-    a group to train on, and one is held out of each class that has two, where that can be.
+    Groups are dealt out greedily in several random orders and the best deal is kept. Where it can be,
+    every class keeps a group to train on, and of each class that has two groups one is held out.
     """
     _, strata = np.unique(strata, return_inverse=True)
     counts = np.zeros((groups.max() + 1, strata.max() + 1))
@@ -72,22 +72,24 @@ def _by_group(strata: np.ndarray, groups: np.ndarray, share: float, draw: np.ran
 
 
 def _dealt(counts: np.ndarray, share: float, order: np.ndarray) -> tuple[float, np.ndarray]:
+    """How far a deal is from what is wanted, and the groups chosen, of `counts` (groups, classes)."""
     totals, spread = counts.sum(0), (counts > 0).sum(0)
+    weights = np.minimum(1, totals / totals.mean())  # a class of a row or two does not decide for all
     chosen = np.zeros(len(counts), bool)
-    have, left = np.zeros(len(totals)), spread.copy()
+    have = np.zeros(len(totals))
 
     def badness(have: np.ndarray) -> float:
         off = have / totals - share
-        empty = (have == 0) & (spread > 1)
-        return float((off**2).sum() + empty.sum() + len(totals) * (have.sum() / totals.sum() - share) ** 2)
+        unseen = (have == 0) & (spread > 1)  # classes of which nothing is held out
+        untaught = have == totals  # classes of which nothing is trained on
+        size = len(totals) * (have.sum() / totals.sum() - share) ** 2
+        return float(weights @ (off**2 + unseen + untaught) + size)
 
     now = badness(have)
     for g in order:
-        present = counts[g] > 0
         then = badness(have + counts[g])
-        if then < now and (left[present] > 1).all():
-            chosen[g], now = True, then
-            have, left = have + counts[g], left - present
+        if then < now:
+            chosen[g], now, have = True, then, have + counts[g]
     if not chosen.any():
         smallest = order[np.argmin(counts[order].sum(1))]
         chosen[smallest], now = True, badness(counts[smallest])
