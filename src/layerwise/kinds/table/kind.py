@@ -24,7 +24,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
     reader = type("TableReader", (TableReader,), {"members": members})
     return Kind(
         name="table",
-        plural="tables",
+        plural="rows",
         claims=claims,
         reader=reader,
         blueprint=partial(blueprint, members=members),

@@ -107,7 +107,7 @@ class TableReader(Reader):
         for name in used:
             if name not in chunk:
                 raise DataError(
-                    f"no column {shown(name)}{suggest(name, chunk)}: the network was trained on "
+                    f"no column {shown(name)}{suggest(name, chunk) or '.'} The network was trained on "
                     f"{listed(used)}; give a table with the same columns"
                 )
         n = len(chunk[used[0]])
@@ -186,12 +186,12 @@ class TableReader(Reader):
         for name, what in self.columns.items():
             if what not in known:
                 raise UsageError(
-                    f"reading.columns: {shown(name)} cannot be read as {shown(what)}{suggest(what, known)}: "
-                    f"expected one of {listed(known, 9)}"
+                    f"reading.columns: {shown(name)} cannot be read as {shown(what)}{suggest(what, known) or '.'} "
+                    f"Expected is one of {listed(known, 9)}"
                 )
             if name not in columns:
                 raise UsageError(
-                    f"reading.columns: no column {shown(name)}{suggest(name, columns)} "
+                    f"reading.columns: no column {shown(name)}{suggest(name, columns) or '.'} "
                     f"Its columns: {listed(columns)}"
                 )
 
