@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -20,13 +20,14 @@ from layerwise.workflows import train_columns, train_more
 
 __all__ = ["DeepClassifier", "DeepRegressor"]
 
+MakeTask = Callable[[np.ndarray], Task]
 ONE_PASS = {"training.epochs": 1.0, "training.schedule": "constant"}
 
 
 class _Deep(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: inputs, weights, training."""
 
-    def _learn(self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: Task, **settings: Any) -> None:
+    def _learn(self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: MakeTask, **settings: Any) -> None:
         """Train on all rows, in the order of their content where X is a matrix."""
         if isinstance(X, np.ndarray):
             rows, weights = arranged(X, y, weights)
@@ -38,7 +39,7 @@ class _Deep(BaseEstimator):  # type: ignore[misc]
             columns,
             y,
             kind=self.kind or kind_of(columns),
-            task=task,
+            task=task(y),
             weights=weights,
             like=self.like,
             settings={**(self.settings or {}), **settings},
@@ -123,7 +124,7 @@ class DeepClassifier(ClassifierMixin, _Deep):  # type: ignore[misc]
         if self.class_weight is not None:
             balance = compute_sample_weight(self.class_weight, y)
             weights = balance if weights is None else weights * balance
-        self._learn(X, codes, weights, Classify.fit(codes if weights is None else codes[weights > 0]))
+        self._learn(X, codes, weights, Classify.fit)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -144,7 +145,7 @@ class DeepClassifier(ClassifierMixin, _Deep):  # type: ignore[misc]
         codes = np.searchsorted(self.classes_, y)
         if first:
             task = Classify.fit(np.repeat(np.arange(len(self.classes_)), 2))
-            self._learn(X, codes, weights, task, **ONE_PASS)
+            self._learn(X, codes, weights, lambda _: task, **ONE_PASS)
         else:
             self._learn_more(X, codes, weights)
         return self
@@ -186,7 +187,7 @@ class DeepRegressor(RegressorMixin, _Deep):  # type: ignore[misc]
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity: leave rows without a target out")
         _check_length(X, y)
-        self._learn(X, y, checked_weights(sample_weight, len(y)), Regress.fit(y))
+        self._learn(X, y, checked_weights(sample_weight, len(y)), Regress.fit)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -197,7 +198,7 @@ class DeepRegressor(RegressorMixin, _Deep):  # type: ignore[misc]
         _check_length(X, y)
         weights = checked_weights(sample_weight, len(y))
         if first:
-            self._learn(X, y, weights, Regress.fit(y), **ONE_PASS)
+            self._learn(X, y, weights, Regress.fit, **ONE_PASS)
         else:
             self._learn_more(X, y, weights)
         return self

@@ -1,5 +1,7 @@
 """Kinds of data, in the order in which they are asked whether columns are theirs."""
 
+import copyreg
+
 from layerwise.errors import UsageError, listed, shown, suggest
 from layerwise.kinds import table
 from layerwise.kinds.base import Kind
@@ -19,5 +21,8 @@ def kind_named(name: str) -> Kind:
     """The kind of that name. Raises UsageError with the nearest one suggested."""
     kinds = {kind.name: kind for kind in KINDS}
     if name not in kinds:
-        raise UsageError(f"no kind {shown(name)}{suggest(name, kinds)} Kinds: {listed(kinds)}")
+        raise UsageError(f"no kind {shown(name)}{suggest(name, kinds) or '.'} Kinds: {listed(kinds)}")
     return kinds[name]
+
+
+copyreg.pickle(Kind, lambda kind: (kind_named, (kind.name,)))  # what a kind consists of is code

@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from layerwise.data.source import Column
-from layerwise.errors import DataError, Rejected
+from layerwise.errors import DataError, Rejected, listed
 from layerwise.findings import Gallery, Media
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice, Training
@@ -19,7 +19,7 @@ from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 from layerwise.values import ONLY, Batch
 
-__all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "read_each", "readable"]
+__all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "only", "read_each", "readable"]
 
 _T = TypeVar("_T")
 
@@ -123,12 +123,6 @@ class Kind:
     """What the units of a stage look for, drawn from its weights; None where weights say little."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
 
-    def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
-        """A kind is pickled by its name: what it consists of is code."""
-        from layerwise.kinds import kind_named  # the registry, which is made of kinds
-
-        return kind_named, (self.name,)
-
 
 def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: bool) -> Read:
     """Read one by one; what raises Rejected goes to `rejected`. For readers of one field."""
@@ -143,6 +137,13 @@ def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: b
             rejected[position] = str(reason)
     field: np.ndarray | list[np.ndarray] = np.stack(values) if stack and values else values
     return Read({ONLY: field}, np.array(kept, np.int64), rejected)
+
+
+def only(columns: Mapping[str, Column], *, plural: str) -> Column:
+    """The one input column. Raises DataError where there are several."""
+    if len(columns) != 1:
+        raise DataError(f"{plural} are read from one column, found {listed(columns)}: name it with --input")
+    return next(iter(columns.values()))
 
 
 def readable(raw: Sequence[Any], read: Callable[[Any], _T], *, plural: str) -> list[_T]:

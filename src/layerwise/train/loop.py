@@ -30,6 +30,7 @@ __all__ = ["Data", "train"]
 Data: TypeAlias = Callable[[int, Randomness], Batches]
 
 RECOVERIES = 3
+RISING = 1 / 3  # of a phase, in which patience is not lost: rates still rise and averages lag behind
 WRITING = 0.02  # of the time: what writing checkpoints may take
 CURVE = 100  # points of the loss curve, a phase
 LOOK = 16  # losses that may wait on a GPU before somebody looks at them
@@ -251,7 +252,8 @@ class _Run:
                 raise UsageError(f"evaluate must return a figure named 'loss', got {listed(scores)}")
             best = scores["loss"] < (inf if p.best is None else p.best)
             p.best = scores["loss"] if best else p.best
-            p.stale = 0 if best else p.stale + 1
+            early = p.step < RISING * self._steps
+            p.stale = 0 if best or early else p.stale + 1
         if best and run.phase.patience is not None:
             self._best = run.answering()
         p.stopped = run.phase.patience is not None and p.stale >= run.phase.patience

@@ -79,7 +79,7 @@ def optimiser(name: str, *, rate: float, momentum: float = 0.9, decay: float = 0
     """
     if name not in OPTIMISERS:
         raise UsageError(
-            f"no optimiser {shown(name)}{suggest(name, OPTIMISERS)}; expected one of {', '.join(OPTIMISERS)}"
+            f"no optimiser {shown(name)}{suggest(name, OPTIMISERS) or '.'} Optimisers: {', '.join(OPTIMISERS)}"
         )
 
     def make(learned: Learned) -> Optimizer:

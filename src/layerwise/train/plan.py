@@ -32,7 +32,7 @@ class Phase:
     schedule: Schedule = one_cycle
     average: float | None = None  # decay of the running average of weights, a step
     clip: float | None = None  # largest norm of the gradient
-    patience: int | None = None  # epochs without a lower validation loss before stopping
+    patience: int | None = None  # epochs without a lower validation loss, past the first third, before stopping
     precision: str = "float32"  # or bfloat16: products in bfloat16, weights and sums in float32
 
     def __post_init__(self) -> None:
@@ -54,8 +54,8 @@ class Phase:
             )
         if self.precision not in PRECISIONS:
             raise UsageError(
-                f"no precision {shown(self.precision)}{suggest(self.precision, PRECISIONS)};"
-                f" expected one of {', '.join(PRECISIONS)}"
+                f"no precision {shown(self.precision)}{suggest(self.precision, PRECISIONS) or '.'}"
+                f" Precisions: {', '.join(PRECISIONS)}"
             )
 
     @classmethod
@@ -63,8 +63,8 @@ class Phase:
         """The phase that a recipe describes. Raises UsageError where a line of it is out of range."""
         if training.schedule not in SCHEDULES:
             raise UsageError(
-                f"no schedule {shown(training.schedule)}{suggest(training.schedule, SCHEDULES)};"
-                f" expected one of {', '.join(SCHEDULES)}"
+                f"no schedule {shown(training.schedule)}{suggest(training.schedule, SCHEDULES) or '.'}"
+                f" Schedules: {', '.join(SCHEDULES)}"
             )
         make = optimiser(
             training.optimiser, rate=training.rate, momentum=training.momentum, decay=training.decay

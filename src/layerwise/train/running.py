@@ -213,7 +213,7 @@ def _freeze(net: nn.Module, phase: Phase) -> list[nn.Module]:
         if address not in known or not address:
             raise UsageError(
                 f"phase {shown(phase.name)} is to learn {shown(address)}, which the network does not have"
-                f"{suggest(address, known)}; it has {listed(n for n in known if n)}"
+                f"{suggest(address, known) or '.'} It has {listed(n for n in known if n)}"
             )
     learning = {inner: None for address in phase.learns for inner in known[address].modules()}
     keep = {p for module in learning for p in module.parameters()}
