@@ -62,7 +62,8 @@ def test_the_data_are_counted_and_shown(digits: Digits, everything: Examples) ->
     gallery = named(section, "data.samples").pictures[0]
     assert isinstance(gallery, Gallery)
     assert gallery.examples
-    assert {tile.caption for tile in gallery.tiles} == {str(i) for i in range(10)}
+    drawn = [tile.caption for tile in gallery.tiles]
+    assert {drawn.count(str(i)) for i in range(10)} == {2, 3}
     assert {tile.title for tile in gallery.tiles} <= {f"digit {r}" for r in digits.parts.train}
     quarantine = named(section, "data.quarantine")
     assert quarantine.sentence == "1 of 1,798 was left out (0.06 %)."
