@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,8 @@ __all__ = ["RUN", "holding", "publish", "read_checked", "recover", "write_aside"
 
 RUN = ".run"
 CHECKSUMS = "checksums.json"
-MOST_JSON = 256 << 20
+MOST_JSON = 40 << 20  # bytes of all JSON together: once read it takes up to 25 times as much
+MOST_BYTES = (2 << 30) + (256 << 20)  # of the whole folder
 
 
 def write_aside(path: Path, data: bytes) -> None:
@@ -34,7 +35,8 @@ def write_aside(path: Path, data: bytes) -> None:
     """
     aside = path.with_name(path.name + ".part")
     try:
-        with open(aside, "wb") as f:
+        aside.unlink(missing_ok=True)  # a link that a stranger left there is not written through
+        with open(aside, "xb") as f:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
@@ -70,13 +72,17 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Finish a publication that was cut off after its commit point; nothing to do otherwise."""
+    """Finish a publication that was cut off after its commit point; nothing to do otherwise.
+
+    Raises ModelError where what lies there is none of ours: nothing is moved into or out of other folders.
+    """
     aside = folder / RUN / "publish"
     listing = aside / CHECKSUMS
-    if not listing.exists():
+    if any(path.is_symlink() for path in (aside.parent, aside)) or not listing.exists():
         return
+    names = _sums(listing)
     try:
-        for name in json.loads(listing.read_bytes()):
+        for name in names:
             if (aside / name).exists():
                 os.replace(aside / name, folder / name)
         _sync(folder)
@@ -96,29 +102,19 @@ def read_checked(folder: Path) -> dict[str, bytes]:
         raise ModelError(f"no model folder {shown(folder)}; layerwise fit DATA makes one")
     with suppress(MachineError):  # a read-only folder is read as it is; the checksums then tell
         recover(folder)
-    try:
-        sums = json.loads((folder / CHECKSUMS).read_bytes()[:MOST_JSON])
-    except FileNotFoundError:
+    if not (folder / CHECKSUMS).exists():
         unfinished = (folder / RUN).is_dir()
         hint = (
             "a run in it did not finish: layerwise fit DATA --resume"
             if unfinished
             else "layerwise fit DATA makes one"
         )
-        raise ModelError(f"{shown(folder)} holds no model ({CHECKSUMS} is missing); {hint}") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{shown(folder / CHECKSUMS)} cannot be read ({error}); the folder is damaged"
-        ) from error
-    if not isinstance(sums, dict) or not all(
-        isinstance(v, str) and Path(k).name == k for k, v in sums.items()
-    ):
-        raise ModelError(f"{shown(folder / CHECKSUMS)} lists no checksums; this is no folder of layerwise")
+        raise ModelError(f"{shown(folder)} holds no model ({CHECKSUMS} is missing); {hint}")
+    sums = _sums(folder / CHECKSUMS)
+    _check_sizes(folder, sums)
     files: dict[str, bytes] = {}
     for name, expected in sums.items():
         path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise ModelError(f"{shown(path)} is missing; copy the whole folder again")
         files[name] = path.read_bytes()
         if hashlib.sha256(files[name]).hexdigest() != expected:
             raise ModelError(
@@ -128,10 +124,45 @@ def read_checked(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def _sums(listing: Path) -> dict[str, str]:
+    """What a list of checksums says, by plain file name. Raises ModelError where it is none."""
+    try:
+        if listing.is_symlink() or not listing.is_file() or listing.stat().st_size > MOST_JSON:
+            raise ValueError("a link, no file, or far too large")
+        sums = json.loads(listing.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{shown(listing)} cannot be read ({error}); the folder is damaged") from error
+    if not isinstance(sums, dict) or not all(
+        isinstance(v, str) and Path(k).name == k and "\0" not in k and k != CHECKSUMS for k, v in sums.items()
+    ):
+        raise ModelError(f"{shown(listing)} lists no checksums; this is no folder of layerwise")
+    return sums
+
+
+def _check_sizes(folder: Path, names: Iterable[str]) -> None:
+    """Raise ModelError unless these are files, and together no larger than a model may be."""
+    total, plain = 0, 0
+    for name in names:
+        path = folder / name
+        if path.is_symlink() or not path.is_file():
+            raise ModelError(f"{shown(path)} is missing; copy the whole folder again")
+        total += path.stat().st_size
+        plain += path.stat().st_size * name.endswith(".json")
+    if total > MOST_BYTES or plain > MOST_JSON:
+        raise ModelError(
+            f"{shown(folder)} holds {total / 1e6:,.0f} MB, {plain / 1e6:,.0f} of them JSON; a model has at most"
+            f" {MOST_BYTES / 1e6:,.0f} and {MOST_JSON / 1e6:,.0f}: it was not written by layerwise"
+        )
+
+
 @contextmanager
 def holding(folder: Path) -> Iterator[Path]:
     """Hold a folder for one run; yields its `.run`. Raises MachineError where another run holds it."""
     run = folder / RUN
+    if run.is_symlink():
+        raise MachineError(
+            f"{shown(run)} is a link, and a run clears its folder: remove it, or choose another --out"
+        )
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = open(run / "lock", "a+b")  # noqa: SIM115 - held until the run ends
