@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 from layerwise.errors import UsageError, listed, shown, suggest
@@ -15,6 +17,7 @@ from layerwise.errors import UsageError, listed, shown, suggest
 __all__ = ["Recipe", "StageChoice", "Training"]
 
 FORMAT = 1
+TINY = 5e-324  # the least positive number
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,47 @@ class Training:
     precision: str = "float32"  # float32, bfloat16
     alter: Mapping[str, Any] = field(default_factory=dict)  # alterations of the kind, by name
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (least, below, whole) in RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in OPEN:
+                continue
+            fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+            if not (fits and least <= value < below):
+                raise UsageError(
+                    f"training.{name} must be {_range(least, below, whole)}, got {shown(value)}: leave it out"
+                    " to have it chosen"
+                )
+
+
+OPEN = ("epochs", "steps", "seconds", "patience", "average", "clip")
+"""Lines of training that may be None."""
+
+RANGES: Mapping[str, tuple[float, float, bool]] = {
+    "rate": (TINY, inf, False),
+    "momentum": (0, 1, False),
+    "decay": (0, inf, False),
+    "batch": (1, inf, True),
+    "epochs": (TINY, inf, False),
+    "steps": (1, inf, True),
+    "seconds": (TINY, inf, False),
+    "patience": (1, inf, True),
+    "average": (0, 1, False),
+    "clip": (TINY, inf, False),
+    "smoothing": (0, 1, False),
+    "validation": (0, 1, False),
+    "seed": (0, inf, True),
+}
+"""What a line of training may be: from, below, and whether it is a whole number."""
+
+
+def _range(least: float, below: float, whole: bool) -> str:
+    """`a whole number from 1`, `a positive number`, `a number from 0 and below 1`."""
+    if least == TINY:
+        return "a positive number"
+    noun = "a whole number" if whole else "a number"
+    return f"{noun} from {least:g}" + ("" if below == inf else f" and below {below:g}")
 
 
 @dataclass(frozen=True)
@@ -82,7 +126,7 @@ class Recipe:
         lines = self.lines()
         if name not in lines:
             raise UsageError(
-                f"no line {shown(name)} in the recipe{suggest(name, lines)} Its lines: {listed(lines)};"
+                f"no line {shown(name)} in the recipe{suggest(name, lines) or '.'} Its lines: {listed(lines)};"
                 " layerwise recipe DATA prints them all"
             )
         value = _fitting(name, value, lines[name])

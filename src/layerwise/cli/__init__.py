@@ -8,7 +8,7 @@ import sys
 import click
 
 from layerwise.cli.commands import layerwise
-from layerwise.errors import LayerwiseError
+from layerwise.errors import LayerwiseError, shown, suggest
 
 __all__ = ["main"]
 
@@ -52,10 +52,13 @@ def _tell(message: str, code: int) -> int:
 
 
 def _option_hint(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".") + "."
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "layerwise"
-    return f"{message}. {path} --help lists what it takes"
+    if isinstance(error, click.NoSuchOption):
+        known = [name for p in (context.command.params if context else ()) for name in p.opts]
+        message = f"no option {shown(error.option_name)}{suggest(error.option_name, known) or '.'}"
+    return f"{message} {path} --help lists what it takes"
 
 
 def _own_fault(error: Exception) -> int:

@@ -25,7 +25,7 @@ class Suggesting(click.Group):
         name = args[0]
         if not name.startswith("-") and name not in self.commands:
             raise UsageError(
-                f"no command {shown(name)}{suggest(name, self.commands)} Commands: {', '.join(self.commands)}"
+                f"no command {shown(name)}{suggest(name, self.commands) or '.'} Commands: {', '.join(self.commands)}"
             )
         return super().resolve_command(ctx, args)
 

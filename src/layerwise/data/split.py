@@ -113,10 +113,10 @@ def _strata(
     usable = np.flatnonzero(known)
     if array.ndim == 2:
         return usable, _coarse(np.unique(array.astype(str), axis=0, return_inverse=True)[1].reshape(-1))
+    numbers = all(isinstance(v, int | float | np.number) for v in array[usable].tolist())
     if classes is None:
-        numbers = all(isinstance(v, int | float | np.number) for v in array[usable].tolist())
-        classes = not numbers or len(set(array[usable].tolist())) <= 2 * BINS
-    if classes:
+        classes = len(set(array[usable].tolist())) <= 2 * BINS
+    if classes or not numbers:
         return usable, _coarse(numbered([str(v) for v in array.tolist()]))
     bins = np.zeros(len(array), np.int64)
     bins[usable[np.argsort(array[usable].astype(float), kind="stable")]] = (

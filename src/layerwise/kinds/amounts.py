@@ -23,7 +23,7 @@ def amounts(known: type[_T], options: Mapping[str, Any], *, plural: str) -> _T |
     for name, value in options.items():
         if name not in names:
             raise UsageError(
-                f"no line {shown('training.alter.' + name)} for {plural}{suggest(name, names)}"
+                f"no line {shown('training.alter.' + name)} for {plural}{suggest(name, names) or '.'}"
                 f" Lines: {listed(names, 12)}"
             )
         if not isinstance(value, int | float) or not 0 <= value < float("inf"):

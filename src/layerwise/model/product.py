@@ -154,7 +154,7 @@ class Model:
         missing = [name for name in self.inputs if name not in source.columns]
         if missing:
             raise DataError(
-                f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns)} "
+                f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns) or '.'} "
                 f"The model reads: {listed(self.inputs)}; found: {listed(source.columns)}"
             )
         return self._latest(source) if self.task.name == "forecast" else (source, self.inputs)

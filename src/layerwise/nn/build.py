@@ -125,7 +125,7 @@ def _read(network: Any) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _named(kind: str) -> type[Stage]:
     if kind not in _NAMED:
-        raise UsageError(f"no stage {shown(kind)}{suggest(kind, _NAMED)} Stages: {listed(_NAMED, 99)}")
+        raise UsageError(f"no stage {shown(kind)}{suggest(kind, _NAMED) or '.'} Stages: {listed(_NAMED, 99)}")
     return _NAMED[kind]
 
 

@@ -71,7 +71,7 @@ def _columns(spec: Spec, field: str) -> Spec:
     if field not in spec.columns:
         known = listed(spec.columns) or "none"
         raise UsageError(
-            f"no field {shown(field)} for a branch{suggest(str(field), spec.columns)} Fields: {known}"
+            f"no field {shown(field)} for a branch{suggest(str(field), spec.columns) or '.'} Fields: {known}"
         )
     return spec.columns[field]
 

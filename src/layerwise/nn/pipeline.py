@@ -93,7 +93,7 @@ class Pipeline(nn.Module):
             else:
                 raise UsageError(f"stage {shown(name)} has no inner levels, got the address {shown(address)}")
         known = [name for name, _ in self.stages()]
-        raise UsageError(f"no stage {shown(head)}{suggest(head, known)} Its stages: {listed(known, 20)}")
+        raise UsageError(f"no stage {shown(head)}{suggest(head, known) or '.'} Its stages: {listed(known, 20)}")
 
 
 Builder: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Spec, int | None], tuple[Pipeline, Spec]]
@@ -148,7 +148,7 @@ class Composite(Stage):
         nets = self.networks()
         if head not in nets:
             raise UsageError(
-                f"no network {shown(head)}{suggest(head, nets)} Networks here: {listed(nets, 20)}"
+                f"no network {shown(head)}{suggest(head, nets) or '.'} Networks here: {listed(nets, 20)}"
             )
         value = self.enter(x)[head]
         return nets[head].upto(value, rest) if rest else value

@@ -36,7 +36,7 @@ def task_named(name: str) -> type[Task]:
     """The task of that name. Raises UsageError with the nearest one suggested."""
     names = {task.name: task for task in TASKS}
     if name not in names:
-        raise UsageError(f"no task {shown(name)}{suggest(name, names)} Tasks: {listed(names)}")
+        raise UsageError(f"no task {shown(name)}{suggest(name, names) or '.'} Tasks: {listed(names)}")
     return names[name]
 
 

@@ -101,7 +101,7 @@ class Classify(Task):
             strange = labels[int(np.argmax(codes < 0))]
             raise DataError(
                 f"class {shown(strange)} is not among those of the training rows"
-                f"{suggest(str(strange), [str(c) for c in self.classes])} Known are: {listed(self.classes)}"
+                f"{suggest(str(strange), [str(c) for c in self.classes]) or '.'} Known are: {listed(self.classes)}"
             )
         return codes
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.errors import refused, shown
+from layerwise.errors import UsageError, shown
 from layerwise.model import Model, Predictions, load, write_aside
 from layerwise.workflows.narrate import Narrator
 
@@ -31,6 +31,7 @@ def predict(
 ) -> Predictions:
     """Load a model, answer every example of `data` in order, and write the answers where they are wanted."""
     product = load(model)
+    target = None if csv in (None, "-") else _target(csv)
     predictions = product.predict(data)
     if predictions.left_out:
         reasons = [f"{p.path}: {p.reason}" for p in predictions.left_out[:5]]
@@ -38,11 +39,10 @@ def predict(
         narrator.say("Left out", *reasons, *more)
     if as_json:
         echo(json.dumps(_json(product, predictions, top, model), ensure_ascii=True, allow_nan=False))
-    elif csv in (None, "-"):
+    elif target is None:
         echo(as_csv(product, predictions, top).rstrip("\n"))
-    if csv not in (None, "-"):
-        assert csv is not None
-        write_aside(_target(csv), as_csv(product, predictions, top).encode("utf-8", "backslashreplace"))
+    if target is not None:
+        write_aside(target, as_csv(product, predictions, top).encode("utf-8", "backslashreplace"))
         narrator.say("Done", f"{len(predictions.ids):,} answers in {csv}")
     return predictions
 
@@ -50,7 +50,9 @@ def predict(
 def _target(csv: str) -> Path:
     path = Path(csv)
     if path.is_dir():
-        raise refused(IsADirectoryError(21, "is a folder"), f"writing {shown(csv)}")
+        raise UsageError(f"--csv {shown(csv)} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"--csv {shown(csv)}: there is no folder {shown(path.parent)}; make it first")
     return path
 
 

@@ -74,6 +74,8 @@ def _rows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
     raw = _raw_targets(source, roles)
     task_name, task_why = (asked.task, "--task") if asked.task else guess_task(raw)
     task_class = task_named(task_name)
+    if task_class is Forecast:
+        raise UsageError("--task forecast needs --forecast COLUMN: which column is to be foretold?")
     split = split_rows(
         source,
         roles,
@@ -131,7 +133,7 @@ def _kind(source: Source, roles: Roles, wanted: str | None) -> tuple[Kind, str]:
     if wanted is not None:
         kinds = {kind.name: kind for kind in KINDS}
         if wanted not in kinds:
-            raise UsageError(f"no kind {shown(wanted)}{suggest(wanted, kinds)} Kinds: {listed(kinds)}")
+            raise UsageError(f"no kind {shown(wanted)}{suggest(wanted, kinds) or '.'} Kinds: {listed(kinds)}")
         return kinds[wanted], "--kind"
     for kind in KINDS:
         why = kind.claims(columns)

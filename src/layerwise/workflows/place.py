@@ -6,11 +6,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerwise.errors import UsageError, shown
+from layerwise.errors import DataError, UsageError, shown
 from layerwise.model import RUN, holding, write_aside
 
 __all__ = ["Place", "default_out", "placed", "remember", "remembered"]
@@ -48,7 +48,18 @@ def placed(out: str | Path | None, *, overwrite: bool, resume: bool) -> Iterator
             for old in run.iterdir():
                 if old.name != "lock":
                     shutil.rmtree(old) if old.is_dir() else old.unlink()
-        yield Place(folder, run)
+        try:
+            yield Place(folder, run)
+        except (UsageError, DataError):  # nothing was reached that could be gone on with
+            if not resume:
+                _forget(folder, run)
+            raise
+
+
+def _forget(folder: Path, run: Path) -> None:
+    shutil.rmtree(run, ignore_errors=True)
+    with suppress(OSError):  # it holds a model
+        folder.rmdir()
 
 
 def _check(folder: Path, *, overwrite: bool, resume: bool) -> None:

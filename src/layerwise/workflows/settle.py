@@ -83,7 +83,7 @@ def _like(kind: Kind, name: str) -> Any:
         raise UsageError(
             f"--like {name} is for {listed(suits)}, these are {kind.plural}; for them: {listed(kind.likes)}"
         )
-    raise UsageError(f"no recipe {shown(name)}{suggest(name, every)} Named recipes: {listed(every, 12)}")
+    raise UsageError(f"no recipe {shown(name)}{suggest(name, every) or '.'} Named recipes: {listed(every, 12)}")
 
 
 def untrained(recipe: Recipe, spec: Spec, task: Task) -> Pipeline:

@@ -10,7 +10,7 @@ import numpy as np
 
 from layerwise.data.source import Column, File
 from layerwise.errors import Rejected, UsageError, listed, shown, suggest
-from layerwise.kinds.base import ONLY, Read, Reader, readable
+from layerwise.kinds.base import ONLY, Read, Reader, only, readable
 from layerwise.kinds.image import choose
 from layerwise.kinds.image.decode import array_pixels, decode, look
 from layerwise.kinds.image.frame import finished, framed
@@ -64,7 +64,7 @@ class ImageReader(Reader):
 
     def fit(self, columns: Mapping[str, Column], rows: np.ndarray) -> Self:
         """See `Reader.fit`. Looks at a fair draw of at most 2,000 of the rows."""
-        (column,) = columns.values()
+        column = only(columns, plural="pictures")
         draw = np.sort(Randomness(0).at("image reader").numpy("draw").permutation(np.sort(rows))[:DRAW])
         raw = column.take(draw)
         first = column.holds == "arrays" and choose.channels_first(raw)

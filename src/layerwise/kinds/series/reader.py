@@ -10,7 +10,7 @@ import numpy as np
 
 from layerwise.data.source import Column
 from layerwise.errors import Rejected, UsageError, listed, shown, suggest
-from layerwise.kinds.base import ONLY, Read, Reader, readable
+from layerwise.kinds.base import ONLY, Read, Reader, only, readable
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
 
@@ -61,7 +61,7 @@ class SeriesReader(Reader):
 
     def fit(self, columns: Mapping[str, Column], rows: np.ndarray) -> Self:
         """See `Reader.fit`. Looks at a fair draw of at most 2,000 rows."""
-        (column,) = columns.values()
+        column = only(columns, plural="series")
         draw = Randomness(0).at("series reader").numpy("draw").permutation(np.sort(rows))[:DRAW]
         raw = column.take(draw)
         if self._axes is None:

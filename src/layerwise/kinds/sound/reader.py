@@ -10,7 +10,7 @@ import numpy as np
 
 from layerwise.data.source import Column, File
 from layerwise.errors import Rejected, UsageError, listed, shown
-from layerwise.kinds.base import ONLY, Read, Reader, readable
+from layerwise.kinds.base import ONLY, Read, Reader, only, readable
 from layerwise.kinds.sound.decode import Clip, Header, array_clip, decode, header, resampled
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
@@ -52,7 +52,7 @@ class SoundReader(Reader):
 
     def fit(self, columns: Mapping[str, Column], rows: np.ndarray) -> Self:
         """See `Reader.fit`. Looks at the headers of a fair draw of at most 2,000 rows, and decodes 300."""
-        (column,) = columns.values()
+        column = only(columns, plural="sounds")
         draw = Randomness(0).at("sound reader").numpy("draw").permutation(np.sort(rows))[:DRAW]
         raw = column.take(draw)
         headers = readable(raw, lambda one: _header(one, column.rate_hz), plural="clips")
