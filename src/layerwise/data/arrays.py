@@ -12,7 +12,7 @@ import polars as pl
 from layerwise.data.archives import inflated, inner_name
 from layerwise.data.listing import Listing
 from layerwise.data.source import PARTS, Column, File, LeftOut, Source
-from layerwise.data.spool import Spool, pieces_of
+from layerwise.data.spool import Spool, fair, pieces_of
 from layerwise.errors import DataError, listed, shown
 
 __all__ = ["arrays_source", "as_column", "idx_source", "is_idx", "npz_source", "rows_named"]
@@ -52,6 +52,8 @@ def arrays_source(
         raise DataError(f"{called} holds no arrays of examples: save them as X and y with numpy.savez")
     inputs = next((k for k in named if k.lower() in INPUTS), max(named, key=lambda k: named[k].size))
     n = len(named[inputs])
+    if size is not None:
+        fair(size, path or title, rows=n)
     if n == 0:
         raise DataError(f"{called} holds no rows: {shown(inputs)} has the shape {named[inputs].shape}")
     odd = [
@@ -129,9 +131,11 @@ def _npy(path: Path, start: int, size: int) -> np.ndarray:
         at = raw.tell()
     if dtype.hasobject:
         raise ValueError("holds Python objects, which are never opened: save it as numbers or text")
+    if not dtype.itemsize:
+        raise ValueError("holds values of no size")
     if at - start + dtype.itemsize * int(np.prod(shape, dtype=object)) != size:
         raise ValueError(f"declares the shape {shape}, but its bytes do not fit that")
-    if 0 in shape or not dtype.itemsize:
+    if 0 in shape:
         return np.empty(shape, dtype)
     return np.asarray(np.memmap(path, dtype, "r", at, shape, "F" if fortran else "C"))
 
@@ -190,6 +194,8 @@ def idx_source(listing: Listing, spool: Spool) -> Source:
         raise DataError(
             f"the IDX files in {shown(listing.path)} hold examples of several shapes: give one pair"
         )
+    size = sum(f.length() or 0 for f in listing.files)
+    fair(size, listing.path, rows=sum(len(v) for _, v, _ in blocks))
     values = blocks[0][1] if len(blocks) == 1 else np.concatenate([v for _, v, _ in blocks])
     columns: dict[str, Column] = {"image" if values.ndim > 2 else "x": as_column("x", values)}
     name = next(iter(columns))
@@ -205,7 +211,7 @@ def idx_source(listing: Listing, spool: Spool) -> Source:
         parts=parts if len(blocks) > 1 else None,
         target="label" if "label" in columns else None,
         left_out=tuple(listing.left_out),
-        bytes=sum(f.length() or 0 for f in listing.files),
+        bytes=size,
         inputs=(name,),
         path=listing.path,
         spools=() if spool is None else (spool,),

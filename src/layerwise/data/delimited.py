@@ -15,13 +15,14 @@ from layerwise.data.cells import is_number
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, shown
 
-__all__ = ["Delimited", "read_delimited"]
+__all__ = ["SEPARATORS", "Delimited", "read_delimited"]
 
 SEPARATORS = "\t;|,"  # in order of preference: a comma may be a decimal one
 HEAD = 1 << 18  # bytes that the separator is told by
 NEWLINE, QUOTE = ord("\n"), ord('"')
 LOOKS = 200  # columns that a header is told by
 NO_SEPARATOR = "\x1f"
+MOST_COLUMNS = 1 << 17
 SURE = 0.9  # share of the lines that must have one number of fields
 
 
@@ -73,6 +74,8 @@ def read_delimited(data: bytes, path: str) -> Delimited:
     separator = _separator(buffer, data)
     layouts = _layouts(buffer, separator)
     layout = max(layouts, key=lambda one: (one.score, one.quoted))
+    if layout.width > MOST_COLUMNS:
+        raise DataError(f"{shown(path)} has {layout.width:,} columns; at most {MOST_COLUMNS:,} are read")
     if QUOTE in buffer and len(layouts) == 1 and layout.score < SURE:
         rows = _lenient(data, separator)
         if rows is not None and rows.score > layout.score:

@@ -15,10 +15,10 @@ import polars as pl
 from layerwise.data.archives import inflated, inner_name
 from layerwise.data.cells import typed
 from layerwise.data.combine import appended
-from layerwise.data.delimited import read_delimited
+from layerwise.data.delimited import SEPARATORS, read_delimited
 from layerwise.data.families import IMAGES, SOUNDS, TABLES
 from layerwise.data.source import PARTS, Column, File, LeftOut, Part, Source
-from layerwise.data.spool import Spool, pieces_of
+from layerwise.data.spool import Spool, fair, pieces_of
 from layerwise.errors import DataError, MachineError, listed, shown
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 MOST_TEXT = 8 << 30  # bytes of a table; it is held in memory
 MOST_RATIO = 200
-FREE = 1 << 28
+FREE = 1 << 26  # bytes unpacked from which on MOST_RATIO holds
 
 Find = Callable[[str], "File | str"]
 """The file that a cell names, or the reason why there is none."""
@@ -59,7 +59,11 @@ def read_table(file: File, called: str) -> Table:
     """The table in a file, `called` in messages. Raises DataError for what is none."""
     if inner_name(file.name).lower().endswith((".parquet", ".pq")):
         return _parquet(file, called)
-    found = read_delimited(_text(file, called), called)
+    text = _text(file, called)
+    marks = max(text.count(mark.encode()) for mark in SEPARATORS)
+    rows = text.count(b"\n")
+    fair(file.length(), called, rows=rows, cells=rows + marks)
+    found = read_delimited(text, called)
     notes = list(found.notes)
     comma = found.separator != ","
     frame = pl.DataFrame([typed(cells, comma=comma, notes=notes) for cells in found.frame])
@@ -137,6 +141,8 @@ def on_disk(folder: Path) -> Find:
     root = os.path.realpath(folder)
 
     def find(cell: str) -> File | str:
+        if "\0" in cell:
+            return "is no name of a file"
         path = os.path.join(root, cell)
         real = os.path.realpath(path)
         if not real.startswith(root.rstrip("/") + "/"):
@@ -196,7 +202,12 @@ def _column(cells: pl.Series) -> Column:
 def _parquet(file: File, called: str) -> Table:
     try:
         with inflated(file) as stream:
-            frame = pl.read_parquet(io.BytesIO(all_of(stream, file, called)))
+            data = all_of(stream, file, called)
+        with io.BytesIO(data) as held:
+            found = pl.scan_parquet(held)
+            rows = int(found.select(pl.len()).collect().item())
+            fair(file.length(), called, rows=rows, cells=rows * len(found.collect_schema()))
+            frame = found.collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{shown(called)} is no readable Parquet file ({error}): save it again") from error
     if not frame.width:

@@ -36,8 +36,7 @@ def name_pieces(files: Sequence[File], template: str) -> tuple[dict[str, list[st
             " write it like '{digit}_{speaker}_{take}'"
         )
     texts = re.split(r"\{[^{}]*\}", template)
-    pattern = re.compile("(.+?)".join(re.escape(t) for t in texts), re.DOTALL)
-    found = [pattern.fullmatch(plain(stem(f.name, whole="/" in template))) for f in files]
+    found = [_pieces(plain(stem(f.name, whole="/" in template)), texts) for f in files]
     missed = [i for i, match in enumerate(found) if match is None]
     if len(missed) == len(files):
         example = stem(files[0].name, whole="/" in template)
@@ -45,8 +44,25 @@ def name_pieces(files: Sequence[File], template: str) -> tuple[dict[str, list[st
             f"--name {shown(template)} fits none of the {len(files):,} file names, for example"
             f" {shown(example)}"
         )
-    rows = [match.groups() for match in found if match is not None]
+    rows = [pieces for pieces in found if pieces is not None]
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}, missed
+
+
+def _pieces(name: str, texts: Sequence[str]) -> list[str] | None:
+    """What stands between those texts in a name, each piece as short as can be but not empty; None if they
+    do not fit. Taken from left to right, which finds a fit if there is one, in time linear in the name."""
+    end = len(name) - len(texts[-1])
+    if not name.startswith(texts[0]) or not name.endswith(texts[-1]):
+        return None
+    pieces: list[str] = []
+    start = len(texts[0])
+    for text in texts[1:-1]:
+        at = name.find(text, start + 1, end)
+        if at < 0:
+            return None
+        pieces.append(name[start:at])
+        start = at + len(text)
+    return [*pieces, name[start:end]] if start < end else None
 
 
 def stem(name: str, *, whole: bool = False) -> str:

@@ -12,12 +12,14 @@ from typing import IO
 
 from layerwise.errors import DataError, LayerwiseError, MachineError, shown
 
-__all__ = ["PIECE", "Spool", "pieces_of", "refused"]
+__all__ = ["PIECE", "Spool", "fair", "pieces_of", "refused"]
 
 PIECE = 1 << 20  # bytes read at once
 MOST_UNPACKED = 64 << 30
 MOST_RATIO = 200  # unpacked to packed, looked at only once there is more than FREE of it
 FREE = 1 << 30
+FREE_ROWS, ROWS_A_BYTE = 1 << 20, 2  # of a file as it lies on disk
+FREE_CELLS, CELLS_A_BYTE = 1 << 22, 16
 
 
 class Spool:
@@ -37,7 +39,7 @@ class Spool:
         self.path = folder / "unpacked"
         self._name, self._packed = name, max(1, packed)
         self._room, self._most = room, min(MOST_UNPACKED, room)
-        self._end = 0
+        self._end = self._passed = 0
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def add(self, pieces: Iterable[bytes]) -> tuple[int, int]:
@@ -60,23 +62,40 @@ class Spool:
             raise refused(error, self.path.parent) from error
         return start, self._end - start
 
+    def count(self, size: int) -> None:
+        """Bytes that were unpacked and not kept. Raises DataError for a bomb."""
+        self._passed += size
+        self._check()
+
     def close(self) -> None:
         """Remove the folder; harmless when called again."""
         self._remove()
 
     def _check(self) -> None:
-        if self._end > FREE and self._end > MOST_RATIO * self._packed:
+        unpacked = self._end + self._passed
+        if unpacked > FREE and unpacked > MOST_RATIO * self._packed:
             raise DataError(
                 f"{shown(self._name)} unpacks to more than {MOST_RATIO} times its size ({self._packed:,}"
                 " bytes),"
                 " as archives do that are made to fill a disk. If it is sound, unpack it and give the folder."
             )
-        if self._end > self._most:
+        if unpacked > self._most:
             limit = "half of the free disk" if self._most == self._room else "the limit for archives"
             raise DataError(
                 f"{shown(self._name)} unpacks to more than {self._most / 2**30:.1f} GB, {limit}:"
                 " unpack it where there is room and give the folder"
             )
+
+
+def fair(size: int | None, called: str, *, rows: int, cells: int = 0) -> None:
+    """Raise DataError where a file of `size` bytes declares far more rows or cells than data have that were
+    not made to fill a memory: each row takes some 100 bytes, each cell some 30."""
+    packed = size or 0
+    if rows > max(FREE_ROWS, ROWS_A_BYTE * packed) or cells > max(FREE_CELLS, CELLS_A_BYTE * packed):
+        raise DataError(
+            f"{shown(called)} holds {rows:,} rows in {packed:,} bytes, as files do that are made to fill a"
+            " memory: if it is sound, unpack it or save it without compression"
+        )
 
 
 def pieces_of(stream: IO[bytes]) -> Iterator[bytes]:

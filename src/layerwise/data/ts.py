@@ -16,6 +16,9 @@ from layerwise.errors import DataError, listed, shown
 __all__ = ["is_ts", "set_name", "ts_source"]
 
 
+MOST_GAPS = 16  # places to values in one series
+
+
 def is_ts(file: File) -> bool:
     """Whether a file is called like a .ts file."""
     return file.suffix == ".ts"
@@ -131,7 +134,10 @@ def _header(lines: list[str], file: File) -> tuple[int, dict[str, str]]:
 def _values(fields: list[str]) -> np.ndarray:
     """(T, C) float32 from the channels' texts; a channel that ends early is missing from there on."""
     channels = [[np.nan if v.strip() in ("?", "") else float(v) for v in f.split(",")] for f in fields]
-    values = np.full((max(map(len, channels)), len(channels)), np.nan, np.float32)
+    longest, given = max(map(len, channels)), sum(map(len, channels))
+    if longest * len(channels) > MOST_GAPS * given:
+        raise ValueError(f"has {len(channels):,} channels, most of them far shorter than {longest:,} values")
+    values = np.full((longest, len(channels)), np.nan, np.float32)
     for c, channel in enumerate(channels):
         values[: len(channel), c] = channel
     return values
