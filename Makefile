@@ -20,7 +20,7 @@ demo: install  ## train on real digits, open-ready report, predictions: under a 
 	@echo "Open demo-model/report.html"
 
 test: install  ## everything that needs no network, no browser and no data but what packages ship
-	$(BIN)/python -m pytest -m "not browser and not data"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not browser and not data"
 
 lint: install
 	$(BIN)/ruff check .
@@ -33,7 +33,7 @@ browser: install  ## the report in headless Chromium
 	$(BIN)/python -m pytest -m browser
 
 data: install  ## tests on the public data sets in LAYERWISE_DATA (docs/data.md)
-	$(BIN)/python -m pytest -m data
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m data
 
 bench: install  ## every accuracy and speed run; hours. One by one: see benchmarks/README.md
 	$(BIN)/python -m benchmarks.run

@@ -83,7 +83,7 @@ def sections_of(
             task,
             decoded,
             targets=prepared.targets[held],
-            groups=held_groups,
+            groups=_names(prepared, held),
             group_word=word,
             examples=shown,
             seed=seed,
@@ -111,6 +111,14 @@ def sections_of(
             facts=prepared.store.facts,
         ),
     )
+
+
+def _names(prepared: Prepared, rows: np.ndarray) -> np.ndarray | None:
+    """What the groups of stored rows are called."""
+    if prepared.groups is None or prepared.roles.group is None:
+        return None
+    cells = prepared.source.columns[prepared.roles.group].take(prepared.store.rows[rows])
+    return np.array([str(cell) for cell in cells])
 
 
 def _verdict(comparison: Comparison, prepared: Prepared, word: str) -> Finding:
