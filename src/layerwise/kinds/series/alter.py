@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import pi
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.kinds.amounts import amounts
 from layerwise.kinds.base import Alter
+from layerwise.kinds.series.reader import KNOWN
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
 from layerwise.values import Batch, Padded
@@ -36,21 +37,14 @@ def alter(spec: Spec, options: Mapping[str, Any]) -> Alter | None:
     """The alteration that the recipe's `training.alter` lines describe; None where all amounts are 0.
 
     It maps series (N, T, C), `Padded` or not, to series of the same lengths, each apart, and is a function
-    of the randomness alone. Raises UsageError for an unknown name or an amount below 0.
+    of the randomness alone. Masks, which are 0 or 1, are only
+    moved in time. Raises UsageError for an unknown name or an amount below 0.
     """
-    known = [f.name for f in fields(Amounts)]
-    for name, value in options.items():
-        if name not in known:
-            raise UsageError(
-                f"no line {shown('training.alter.' + name)} for series{suggest(name, known)}"
-                f" Lines: {listed(known)}"
-            )
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise UsageError(f"training.alter.{name} must be 0 or more, got {shown(value)}")
-    amounts = Amounts(**options)
-    if amounts == Amounts():
+    wanted = amounts(Amounts, options, plural="series")
+    if wanted is None:
         return None
-    return _Alteration(amounts, spec.centre or (0.0,), spec.spread or (1.0,))
+    masks = tuple(name.endswith(KNOWN) for name in spec.names) or (False,)
+    return _Alteration(wanted, spec.centre or (0.0,), spec.spread or (1.0,), masks)
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,7 @@ class _Alteration:
     amounts: Amounts
     centre: tuple[float, ...]
     spread: tuple[float, ...]
+    masks: tuple[bool, ...]  # which channels say where others are known
 
     def __call__(self, batch: Batch, rng: Randomness) -> Batch:
         given = batch.inputs
@@ -77,7 +72,7 @@ class _Alteration:
             z = z + a.noise * draw.share() * draw.noise()
         if a.gap:
             z = torch.where(_gap(values, lengths, a.gap * draw.share(), draw.share()), 0, z)
-        values = z * spread + centre
+        values = torch.where(torch.tensor(self.masks, device=values.device), values, z * spread + centre)
         if lengths is None:
             return replace(batch, inputs=values)
         return replace(batch, inputs=Padded(values, lengths).zeroed())

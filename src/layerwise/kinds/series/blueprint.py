@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from layerwise.kinds.base import Blueprint
+from layerwise.kinds.series.alter import Amounts
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
@@ -33,16 +35,21 @@ def branch(spec: Spec) -> tuple[StageChoice, ...]:
 
 
 def lstm(spec: Spec, task: Task, n: int) -> Blueprint:
-    """100 LSTM cells (Hochreiter and Schmidhuber 1997) each way, their mean over time."""
-    network = (
-        StageChoice("scale", "Scale"),
-        StageChoice("lstm", "Recurrent", {"width": 100, "both_ways": True}),
-        StageChoice("pool", "GlobalPool"),
-        StageChoice("drop", "Dense", {"width": 100, "dropout": 0.3}),
-    )
-    epochs = float(max(10, min(200, round(40_000 / n))))
-    training = Training(rate=3e-3, batch=32, epochs=epochs, clip=1.0)
-    return Blueprint(network, training, {"network": "100 LSTM cells each way, as in the literature"})
+    """100 LSTM cells each way and their mean over time; for forecasts 100 one way and the last step.
+
+    Hochreiter and Schmidhuber 1997; both ways: Graves and Schmidhuber 2005.
+    """
+    ahead, scale = task.name == "forecast", StageChoice("scale", "Scale")
+    cells = StageChoice("lstm", "Recurrent", {"width": 100, "both_ways": not ahead})
+    pool = StageChoice("pool", "GlobalPool", {"how": "last" if ahead else "average"})
+    epochs = float(max(5, min(200, round(40_000 / n))))
+    if ahead:
+        training = Training(rate=1e-3, batch=64, epochs=epochs, clip=1.0, patience=4)
+        why = {"network": "100 LSTM cells on windows less their last value"}
+        return Blueprint((scale, _level_free(cells, pool)), training, why)
+    alter = asdict(Amounts(shift=0.05, scale=0.1, noise=0.05))
+    training = Training(rate=3e-3, batch=32, epochs=epochs, clip=1.0, alter=alter)
+    return Blueprint((scale, cells, pool), training, {"network": "100 LSTM cells each way, and their mean"})
 
 
 def _few(spec: Spec, n: int) -> Blueprint:
@@ -56,7 +63,7 @@ def _few(spec: Spec, n: int) -> Blueprint:
     )
     batch = 16
     epochs = float(max(20, min(600, round(1_500 * batch / n))))
-    alter = {"shift": 0.05, "crop": 0.1, "warp": 0.05, "scale": 0.1, "noise": 0.05}
+    alter = asdict(Amounts(shift=0.05, crop=0.1, warp=0.05, scale=0.1, noise=0.05))
     why = {
         "network": f"only {n:,} training series: three levels (Wang et al. 2017), the mean over time",
         "training.alter.warp": "what a series means does not hang on exact moments",
@@ -80,7 +87,7 @@ def _many(spec: Spec, n: int) -> Blueprint:
     )
     batch = 64 if n < 20_000 else 128
     epochs = float(max(3, min(40, round(4_000 * batch / n))))
-    alter = {"shift": 0.03, "warp": 0.03, "scale": 0.2, "level": 0.2, "noise": 0.05}
+    alter = asdict(Amounts(shift=0.03, warp=0.03, scale=0.2, level=0.2, noise=0.05))
     why = {
         "network": "levels that halve the length see ever longer stretches",
         "training.alter.level": "what a series means seldom hangs on its level and size",
@@ -94,18 +101,23 @@ def _many(spec: Spec, n: int) -> Blueprint:
 
 def _forecast(spec: Spec, n: int) -> Blueprint:
     """Each window less its last value, trend and remainder continued linearly (Zeng et al. 2023)."""
-    inner = {"name": "linear", "stage": "Decomposition", "targets": [0]}
-    network = (
-        StageChoice("scale", "Scale"),
-        StageChoice("norm", "ReversibleNorm", {"how": "last", "targets": [0], "network": [inner]}),
-    )
+    linear = StageChoice("linear", "Decomposition", {"targets": [0]})
+    network = (StageChoice("scale", "Scale"), _level_free(linear))
     why = {
         "network": "a linear map of the past that knows no level: what larger networks seldom beat"
         " (Zeng et al. 2023)",
+        "training.rate": "small, as linear maps soon fit the chance in a series",
         "training.patience": "stops when the stretch after the training time gets no better",
     }
     epochs = float(max(5, min(50, round(6_000 * 64 / n))))
-    return Blueprint(network, Training(rate=1e-3, decay=0.0, batch=64, epochs=epochs, patience=8), why)
+    training = Training(rate=2e-4, batch=64, epochs=epochs, average=0.99, patience=8)
+    return Blueprint(network, training, why)
+
+
+def _level_free(*stages: StageChoice) -> StageChoice:
+    """Those stages on each window less its last value, which the forecast is given back."""
+    network = [{"name": s.name, "stage": s.stage, **s.options} for s in stages]
+    return StageChoice("norm", "ReversibleNorm", {"how": "last", "targets": [0], "network": network})
 
 
 def _conv(name: str, width: int, size: int, **more: Any) -> StageChoice:

@@ -13,7 +13,8 @@ __all__ = ["claims"]
 
 DRAW = 1_000  # rows that are looked at
 SHORTEST = 16  # columns; of fewer, likeness of neighbours says little
-ALIKE = 0.6  # mean correlation of neighbouring columns
+ALIKE = 0.7  # mean correlation of neighbouring columns
+PAIRS = 2_000  # of columns, drawn to see how alike any two are
 NUMBERS = "iufb"
 
 
@@ -53,23 +54,33 @@ def _stacked(values: np.ndarray) -> str | None:
 def _likeness(x: np.ndarray) -> tuple[float, float]:
     """Mean correlation of neighbouring columns of `x` (N, F), and the mean size of that of any two.
 
-    Neighbours of a picture laid out in one row count as strangers: there the column one line further is
-    alike too, but not the one half a line further.
+    A picture laid out in one row has no neighbours in this sense: there columns a line apart are more alike
+    than columns half a line apart.
     """
-    x = np.where(np.isfinite(x), x, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = (x - np.nanmean(x, axis=0)) / np.nanstd(x, axis=0)
-    z = np.nan_to_num(z, nan=0.0, posinf=0.0, neginf=0.0)
-    z = z[:, z.any(axis=0)]
-    if z.shape[1] < SHORTEST:
+    known = np.isfinite(x)
+    count = np.maximum(known.sum(axis=0), 1)
+    z = np.where(known, x - np.where(known, x, 0).sum(axis=0) / count, 0)
+    spread = np.sqrt(np.square(z).sum(axis=0) / count)
+    z = np.where(spread > 0, z / np.where(spread > 0, spread, 1), 0)  # constant columns are 0 from here on
+    width = z.shape[1]
+
+    if np.count_nonzero(z.any(axis=0)) < SHORTEST:
         return 0.0, 0.0
-    related = z.T @ z / len(z)
-    near = float(np.diag(related, 1).mean())
-    side = isqrt(x.shape[1])
-    if side * side == x.shape[1] == related.shape[0] or side * side == x.shape[1]:
-        line, half = (float(np.diag(related, lag).mean()) for lag in (side, side // 2))
-        if line > half + 0.1:
-            return 0.0, 0.0
-    size = len(related)
-    far = float((np.abs(related).sum() - size) / (size * (size - 1)))
-    return near, far
+
+    def apart(steps: int) -> float:
+        related = _related(z, np.arange(width - steps), np.arange(steps, width))
+        return float(related.mean()) if len(related) else 0.0
+
+    near, line = apart(1), isqrt(width)
+    if line * line == width and apart(line) > apart(line // 2) + 0.1:
+        return 0.0, 0.0
+    one, other = np.random.default_rng(0).integers(0, width, (2, PAIRS))
+    two = np.flatnonzero(one != other)
+    return near, float(np.abs(_related(z, one[two], other[two])).mean())
+
+
+def _related(z: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Correlations of pairs of standardised columns, pairs with a constant one left out."""
+    changes = z.any(axis=0)
+    both = changes[one] & changes[other]
+    return np.asarray(np.einsum("nf,nf->f", z[:, one[both]], z[:, other[both]]) / len(z))
