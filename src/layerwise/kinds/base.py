@@ -62,6 +62,10 @@ class Reader(ABC):
     def read(self, chunk: Mapping[str, Sequence[Any]]) -> Read:
         """Read some rows. Pure: an example's reading does not depend on its neighbours."""
 
+    def check(self, columns: Mapping[str, Column]) -> None:
+        """Raise DataError where whole columns of new data are not what was read in training."""
+        return  # most kinds tell example by example
+
     @abstractmethod
     def choices(self) -> tuple[dict[str, Any], dict[str, str]]:
         """The settings as chosen, and the reason for each: the recipe's `reading` lines."""

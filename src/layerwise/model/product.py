@@ -157,6 +157,7 @@ class Model:
                 f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns) or '.'} "
                 f"The model reads: {listed(self.inputs)}; found: {listed(source.columns)}"
             )
+        self.reader.check({name: source.columns[name] for name in self.inputs})
         return self._latest(source) if self.task.name == "forecast" else (source, self.inputs)
 
     def _latest(self, source: Source) -> tuple[Source, tuple[str, ...]]:

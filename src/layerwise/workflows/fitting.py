@@ -102,7 +102,12 @@ def propose(
     given = read_recipe(recipe_file) if recipe_file else None
     with placed(None, overwrite=False, resume=False) as place:
         prepared = prepare(
-            data, _choice(asked), run=place.run, reading=reading_settings(given, settings), narrator=Silent()
+            data,
+            _choice(asked),
+            run=place.run,
+            reading=reading_settings(given, settings),
+            narrator=Silent(),
+            given=given,
         )
         return settle(
             prepared, given=given, like=like, settings=settings, budget=None, seed=int(asked.get("seed") or 0)
@@ -127,7 +132,7 @@ def _run(
 ) -> tuple[Model, Any]:
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
     reading = reading_settings(given, options["settings"])
-    prepared = prepare(data, asked, run=place.run, reading=reading, narrator=narrator)
+    prepared = prepare(data, asked, run=place.run, reading=reading, narrator=narrator, given=given)
     recipe = settle(
         prepared,
         given=given,

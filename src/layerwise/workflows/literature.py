@@ -37,7 +37,9 @@ PAPERS: Mapping[str, Paper] = {
 def literature(name: str, settings: Mapping[str, Any]) -> Recipe:
     """The recipe of that name for its paper's data. Raises UsageError for a name that is none."""
     if name not in PAPERS:
-        raise UsageError(f"no recipe {shown(name)}{suggest(name, PAPERS) or '.'} Named recipes: {listed(PAPERS)}")
+        raise UsageError(
+            f"no recipe {shown(name)}{suggest(name, PAPERS) or '.'} Named recipes: {listed(PAPERS)}"
+        )
     paper = PAPERS[name]
     make = next(kind for kind in KINDS if kind.name == paper.kind).likes[name]
     task = Classify(tuple(range(paper.classes)), (paper.rows // paper.classes,) * paper.classes)

@@ -14,12 +14,13 @@ from layerwise.data import Roles, Source, Split, Store, open_source, read_rows
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds.base import Kind, Reader
+from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.tasks import Task
 from layerwise.workflows.lay import Asked, Laid, lay
 from layerwise.workflows.narrate import Narrator
 
-__all__ = ["Asked", "Prepared", "assemble", "prepare"]
+__all__ = ["Asked", "Prepared", "assemble", "pack", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,25 @@ class Prepared:
 
 
 def prepare(
-    data: Any, asked: Asked, *, run: Path, reading: Mapping[str, Any], narrator: Narrator
+    data: Any,
+    asked: Asked,
+    *,
+    run: Path,
+    reading: Mapping[str, Any],
+    narrator: Narrator,
+    given: Recipe | None = None,
 ) -> Prepared:
-    """Open, guess, split and read. `reading` holds the reader's settings that a person or recipe fixed."""
+    """Open, guess, split and read. `reading` holds the reader's settings that a person or recipe fixed.
+
+    Raises DataError where the recipe that is given is for another kind of data.
+    """
     source = open_source(data, name_template=asked.name_template, test=asked.test, spool=run)
     laid = lay(source, asked, reading)
+    if given is not None and given.kind != laid.kind.name:
+        raise DataError(
+            f"the recipe is for data of kind {shown(given.kind)}, {source.called} holds {laid.kind.plural}:"
+            " leave --recipe out, or give one for these"
+        )
     _say_data(narrator, laid)
     narrator.say("Split", laid.split.why)
     prepared = assemble(laid, run=run, workers=asked.workers)
@@ -136,7 +151,7 @@ def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
     for name in settings:
         if name not in known:
             raise UsageError(
-                f"no line {shown('reading.' + name)} in the recipe{suggest(name, known)} "
+                f"no line {shown('reading.' + name)} in the recipe{suggest(name, known) or '.'} "
                 f"Lines of reading for {kind.plural}: {listed(known)}"
             )
     return kind.reader(**settings)

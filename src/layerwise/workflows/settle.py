@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds import KINDS
 from layerwise.kinds.base import Kind
 from layerwise.nn import Pipeline, build
@@ -80,10 +80,12 @@ def _like(kind: Kind, name: str) -> Any:
     every = sorted({like for k in KINDS for like in k.likes})
     suits = [k.plural for k in KINDS if name in k.likes]
     if suits:
-        raise UsageError(
+        raise DataError(
             f"--like {name} is for {listed(suits)}, these are {kind.plural}; for them: {listed(kind.likes)}"
         )
-    raise UsageError(f"no recipe {shown(name)}{suggest(name, every) or '.'} Named recipes: {listed(every, 12)}")
+    raise UsageError(
+        f"no recipe {shown(name)}{suggest(name, every) or '.'} Named recipes: {listed(every, 12)}"
+    )
 
 
 def untrained(recipe: Recipe, spec: Spec, task: Task) -> Pipeline:

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import polars as pl
 
+from layerwise.errors import DataError, shown
+
 __all__ = [
     "Category",
     "Date",
@@ -157,6 +159,18 @@ class Number:
     @property
     def names(self) -> tuple[str, ...]:
         return (f"{self.name} less {self.offset:,.10g}" if self.offset else self.name,)
+
+    def check(self, series: pl.Series) -> None:
+        """Raise DataError where the cells of new data hold text, and no number among it."""
+        if series.dtype != pl.String:
+            return
+        cells = texts_of(series).drop_nulls()
+        cells = cells.filter(~cells.str.to_lowercase().is_in(ABSENT))
+        if len(cells) and not np.isfinite(numbers_of(cells, self.decimal)).any():
+            raise DataError(
+                f"the column {shown(self.name)} holds text such as {shown(cells[0])}, expected numbers as in"
+                " training: give numbers, or leave cells empty where they are missing"
+            )
 
     def read(self, values: Raw) -> np.ndarray:
         """(N, 1) float32, NaN where missing."""

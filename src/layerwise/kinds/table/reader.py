@@ -126,6 +126,13 @@ class TableReader(Reader):
         kept = np.array([i for i in range(n) if i not in rejected], np.int64) if rejected else np.arange(n)
         return Read({name: _kept(fields[name], kept, n) for name in self._spec.columns}, kept, rejected)
 
+    def check(self, columns: Mapping[str, Column]) -> None:
+        """Raise DataError where a column that held numbers in training holds other text alone."""
+        for part in self.numeric:
+            column = columns[part.name]
+            if isinstance(part, Number) and column.holds == "cells":
+                part.check(column.values)
+
     def choices(self) -> tuple[dict[str, Any], dict[str, str]]:
         """`columns`, `bins`, `rare`, `most` as chosen; the other kinds' choices by column under `inner`."""
         chosen: dict[str, Any] = {
