@@ -8,6 +8,7 @@ import sys
 import click
 
 from layerwise.cli.commands import layerwise
+from layerwise.cli.terminal import printable
 from layerwise.errors import LayerwiseError, shown, suggest
 
 __all__ = ["main"]
@@ -46,8 +47,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def _tell(message: str, code: int) -> int:
-    safe = message.encode("utf-8", "backslashreplace").decode()
-    click.echo(f"layerwise: {safe}", err=True)
+    click.echo(f"layerwise: {printable(message)}", err=True)
     return code
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerwise import __version__
+from layerwise.cli.terminal import Terminal, echo
 from layerwise.errors import UsageError, shown, suggest
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def predict(model: str, data: str, csv_file: str | None, as_json: bool, top: int
     """Ask MODEL about DATA, labelled or not; one row a file, in order."""
     from layerwise.workflows import predict as run
 
-    run(model, data, csv=csv_file, as_json=as_json, top=top, narrator=_narrator(quiet), echo=click.echo)
+    run(model, data, csv=csv_file, as_json=as_json, top=top, narrator=_narrator(quiet), echo=echo)
 
 
 @layerwise.command()
@@ -197,7 +198,7 @@ def recipe(data: str | None, **options: Any) -> None:
     chosen = _plain(options)
     from layerwise.workflows import propose
 
-    click.echo(str(propose(data, settings=settings, **chosen)))
+    echo(str(propose(data, settings=settings, **chosen)))
 
 
 @layerwise.command()
@@ -242,7 +243,6 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _narrator(quiet: bool) -> Narrator:
-    from layerwise.cli.terminal import Terminal
     from layerwise.workflows import Silent
 
     return Silent() if quiet else Terminal(sys.stderr)

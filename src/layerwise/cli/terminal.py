@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING, TextIO
+
+import click
 
 from layerwise.errors import shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "echo", "printable"]
 
 WIDTH = 80
 INDENT = 11
@@ -32,7 +35,7 @@ class Terminal:
         self._clear()
         head = label
         for line in lines:
-            for part in textwrap.wrap(_printable(line), WIDTH - INDENT, break_on_hyphens=False) or [""]:
+            for part in textwrap.wrap(printable(line), WIDTH - INDENT, break_on_hyphens=False) or [""]:
                 self._write(f"{head:<{INDENT}}{part}".rstrip() + "\n")
                 head = ""
 
@@ -40,10 +43,10 @@ class Terminal:
         """Where training stands: a share in [0, 1] and a few words."""
         done = min(max(done, 0.0), 1.0)
         if self._stream.isatty():
-            self._draw(done, _printable(words))
+            self._draw(done, printable(words))
         elif int(done * 10) > self._tenths:
             self._tenths = int(done * 10)
-            self._write(f"{'':<{INDENT}}{done:4.0%}  {_printable(words)}\n")
+            self._write(f"{'':<{INDENT}}{done:4.0%}  {printable(words)}\n")
         if done >= 1.0:
             self._clear()
 
@@ -76,6 +79,12 @@ class Terminal:
         self._stream.flush()
 
 
-def _printable(line: str) -> str:
-    """The line without control characters: names of files and classes may hold anything."""
-    return shown(line, limit=10_000)[1:-1]
+def printable(line: str) -> str:
+    """One line without control characters: names of files and classes may hold anything."""
+    return shown(line, limit=sys.maxsize)[1:-1]
+
+
+def echo(text: str) -> None:
+    """Data on stdout as they are; on a terminal, which obeys control characters, without these."""
+    lines = map(printable, text.split("\n")) if sys.stdout.isatty() else [text]
+    click.echo("\n".join(lines))

@@ -23,7 +23,7 @@ from layerwise.kinds import kind_named
 from layerwise.kinds.base import Kind, Read, Reader
 from layerwise.model.card import card
 from layerwise.model.folder import publish, read_checked
-from layerwise.nn import Pipeline, build
+from layerwise.nn import Pipeline, build, widest
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.tasks import restore as restore_task
@@ -33,6 +33,7 @@ from layerwise.values import Value, collate, move
 __all__ = ["Model", "Predictions", "load", "outputs_of"]
 
 FORMAT = 1
+MOST_AT_ONCE = 1 << 26  # values of the largest level over all examples of a batch
 
 
 class Predictions(NamedTuple):
@@ -89,6 +90,7 @@ class Model:
         decoded: list[np.ndarray] = []
         kept: list[np.ndarray] = []
         left_out: list[LeftOut] = list(source.left_out)
+        batch = max(1, min(batch, MOST_AT_ONCE // widest(self.net, self.spec)))
         for start in range(0, len(source), batch):
             rows = np.arange(start, min(start + batch, len(source)))
             read = self.reader.read(source.chunk(names, rows))
@@ -238,7 +240,7 @@ def _restore(files: Mapping[str, bytes], folder: Path) -> Model:
     )
     task = restore_task(head["task"])
     recipe = Recipe.from_json(json.loads(files["recipe.json"]))
-    net = build(recipe.network, reader.spec, task.outputs)
+    net = build(recipe.network, reader.spec, task.outputs, most=len(files["weights.safetensors"]))
     net.load_state_dict(safetensors.torch.load(files["weights.safetensors"]), strict=True)
     net.eval()
     return Model(

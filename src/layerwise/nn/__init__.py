@@ -4,7 +4,7 @@ from layerwise.nn.build import STAGES, build
 from layerwise.nn.columns import Columns
 from layerwise.nn.convolution import Convolution
 from layerwise.nn.dense import Dense, Flatten, Maxout
-from layerwise.nn.describe import Level, describe
+from layerwise.nn.describe import Level, describe, widest
 from layerwise.nn.embedding import Categories, Embedding, NgramBag
 from layerwise.nn.heads import Head
 from layerwise.nn.initialise import constrain
@@ -46,4 +46,5 @@ __all__ = [
     "build",
     "constrain",
     "describe",
+    "widest",
 ]

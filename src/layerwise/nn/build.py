@@ -12,6 +12,7 @@ from layerwise.errors import UsageError, listed, shown, suggest
 from layerwise.nn.columns import Columns
 from layerwise.nn.convolution import Convolution
 from layerwise.nn.dense import Dense, Flatten, Maxout
+from layerwise.nn.describe import widest
 from layerwise.nn.embedding import Categories, Embedding, NgramBag
 from layerwise.nn.heads import Head
 from layerwise.nn.numbers import PiecewiseLinear
@@ -52,6 +53,8 @@ STAGES: tuple[type[Stage], ...] = (
 """Every stage that a recipe may name."""
 
 MOST_BYTES = 2 << 30  # of parameters and buffers
+MOST_VALUES = 1 << 26  # of a level, for one example
+MOST_STAGES = 1000
 FIRST = Randomness(0)
 DEEPEST = 4  # networks within networks
 
@@ -64,6 +67,7 @@ def build(
     outputs: int,
     *,
     rng: Randomness = FIRST,
+    most: int | None = None,
 ) -> Pipeline:
     """The network of a recipe for input `spec`, with a Head named `answer` where its last stage is none.
 
@@ -79,6 +83,14 @@ def build(
             f"this network has {taken / 1e9:,.1f} GB of parameters, more than the {MOST_BYTES / 1e9:.1f} GB"
             " allowed: make its widths smaller, or pool before its dense stages"
         )
+    if widest(planned, spec) > MOST_VALUES:
+        raise UsageError(
+            f"a level of this network has {widest(planned, spec):,} values for one example, more than the"
+            f" {MOST_VALUES:,} allowed: make it narrower, or pool before it"
+        )
+    state = sum(t.numel() * t.element_size() for t in planned.state_dict().values())
+    if most is not None and state > most:
+        raise UsageError(f"this network has {state:,} bytes of weights, where {most:,} are there")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.number("weights") >> 1)
         return _stacked([_plain(c) for c in network], spec, outputs)[0]
@@ -112,7 +124,7 @@ def _stacked(
 
 def _read(network: Any) -> list[tuple[str, str, dict[str, Any]]]:
     """Name, stage and options of each."""
-    if not isinstance(network, list | tuple):
+    if not isinstance(network, list | tuple) or len(network) > MOST_STAGES:
         raise UsageError(f"a network is a list of stages, got {shown(network)}")
     for one in network:
         if not isinstance(one, Mapping) or not {"name", "stage"} <= one.keys():

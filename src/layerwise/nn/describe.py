@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from torch import nn
 
@@ -11,7 +12,7 @@ from layerwise.nn.pipeline import Composite, Pipeline, after, position_wise
 from layerwise.nn.stage import Reach, Stage, positions, spatial
 from layerwise.spec import Spec
 
-__all__ = ["Level", "describe"]
+__all__ = ["Level", "describe", "widest"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,13 @@ def describe(pipeline: Pipeline, spec: Spec) -> tuple[Level, ...]:
     """
     extent = {axis: spec.length(axis) for axis in spatial(spec)}
     return tuple(_rows(pipeline, spec, _View({}, extent, 0))[0])
+
+
+def widest(pipeline: Pipeline, spec: Spec) -> int:
+    """How many values the largest level has for one example, the longest of training where lengths differ."""
+    longest = spec.longest or 1
+    shapes = [level.shape for level in describe(pipeline, spec)]
+    return max(1, *(prod(longest if n is None else n for n in shape) for shape in shapes))
 
 
 def _rows(net: Pipeline, spec: Spec, view: _View, prefix: str = "") -> tuple[list[Level], _View]:

@@ -14,6 +14,9 @@ from layerwise.spec import Spec
 __all__ = ["PiecewiseLinear"]
 
 
+MOST_BINS = 1 << 20  # features x bins
+
+
 class PiecewiseLinear(Stage):
     """Each number as how far it has come through each bin of its feature (Gorishniy et al. 2022, eq. 1).
 
@@ -40,6 +43,10 @@ class PiecewiseLinear(Stage):
             )
         edges = [sorted(set(e)) for e in spec.edges]
         bins = max(1, *(len(e) - 1 for e in edges)) if edges else 1
+        if bins * len(edges) > MOST_BINS:
+            raise UsageError(
+                f"{len(edges):,} features of up to {bins:,} bins are too many: at most {MOST_BINS:,}"
+            )
         for name, rows in _bins(edges, bins).items():
             self.register_buffer(name, torch.tensor(rows))
         self.width, self.features, self.bins = width, len(edges), bins

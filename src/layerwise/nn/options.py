@@ -40,7 +40,9 @@ def checked(stage: type, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name not in known:
             has = f"Its options: {listed(known, 20)}" if known else "It has no options"
-            raise UsageError(f"{stage.__name__} has no option {shown(name)}{suggest(name, known) or '.'} {has}")
+            raise UsageError(
+                f"{stage.__name__} has no option {shown(name)}{suggest(name, known) or '.'} {has}"
+            )
         hint = known[name][0]
         if not _fits(value, hint):
             raise UsageError(f"{name} of {stage.__name__} must be {_words(hint)}, got {shown(value)}")

@@ -93,7 +93,9 @@ class Pipeline(nn.Module):
             else:
                 raise UsageError(f"stage {shown(name)} has no inner levels, got the address {shown(address)}")
         known = [name for name, _ in self.stages()]
-        raise UsageError(f"no stage {shown(head)}{suggest(head, known) or '.'} Its stages: {listed(known, 20)}")
+        raise UsageError(
+            f"no stage {shown(head)}{suggest(head, known) or '.'} Its stages: {listed(known, 20)}"
+        )
 
 
 Builder: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Spec, int | None], tuple[Pipeline, Spec]]

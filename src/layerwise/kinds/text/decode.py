@@ -12,7 +12,7 @@ from layerwise.errors import Rejected
 
 __all__ = ["clean", "decoded", "text_of"]
 
-MOST_BYTES = 64 << 20
+MOST_BYTES = 16 << 20  # of one text: its words take up to 50 times as much memory
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),

@@ -17,6 +17,8 @@ from layerwise.spec import Spec
 __all__ = ["TextReader"]
 
 LOOKED_AT = 50_000  # training texts that the vocabulary is learnt from
+MOST_LETTERS = 1 << 27  # of these texts that are held; of further ones only the first FEW_LETTERS
+FEW_LETTERS = 1000
 LONG_TEXTS = 500  # of the most letters, among which the one of the most tokens is sought
 LONGEST = {"words": 2_000, "characters": 5_000, "bytes": 5_000, "pairs": 3_000}
 
@@ -70,11 +72,13 @@ class TextReader(Reader):
         """
         few = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.int64)]
         texts = []
+        letters = 0
         for raw in zip(*(c.take(few) for c in columns.values()), strict=True):
             try:
-                texts.append(_joined(raw))
+                texts.append(_joined(raw)[: None if letters < MOST_LETTERS else FEW_LETTERS])
             except Rejected:
                 continue
+            letters += len(texts[-1])
         if not any(texts):
             raise DataError(
                 f"not one of {len(rows):,} training rows holds a text that can be read; "

@@ -16,6 +16,7 @@ __all__ = ["UNITS", "Vocabulary"]
 
 UNITS = ("words", "characters", "bytes", "pairs")
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+MOST_LETTERS = 1 << 26  # of all names of n-grams
 MOST_WORDS = 50_000  # words that pairs are learnt from
 
 
@@ -78,12 +79,17 @@ class Vocabulary:
         return encode
 
     def names(self) -> tuple[str, ...]:
-        """What each token stands for; n-grams of words with spaces between."""
+        """What each token stands for; n-grams of words with spaces between. Raises ValueError where they are
+        longer than any text."""
         names = ["", *self.units, *("" for _ in self.codes)]
         between = " " if self.kind == "words" else ""
+        letters = 0
         for place in np.argsort(self.tokens, kind="stable"):
             head, last = divmod(int(self.codes[place]), len(self.units) + 1)
             names[int(self.tokens[place])] = names[head] + between + names[last]
+            letters += len(names[int(self.tokens[place])])
+            if letters > MOST_LETTERS:
+                raise ValueError(f"n-grams of more than {MOST_LETTERS:,} letters in all")
         return tuple(names)
 
     def _ngrams(self, units: np.ndarray) -> Iterable[np.ndarray]:
