@@ -58,7 +58,7 @@ class Tags(Task):
         if len({frozenset(row) for row in rows}) < 2:
             raise DataError(
                 f"all {len(rows):,} {noun} have the same tags, {shown(MARK.join(tags))}: name the column of"
-                f" tags parted by {MARK!r} with --target"
+                f" tags parted by {shown(MARK)} with --target"
             )
         return cls(tuple(tags), columns=False)
 
@@ -105,7 +105,7 @@ class Tags(Task):
                     encoded[i, codes[tag]] = 1
                 elif not mark:
                     raise DataError(
-                        f"tag {shown(tag)} is not among those of the training rows{suggest(tag, self.tags)}"
+                        f"tag {shown(tag)} is not among those of the training rows{suggest(tag, self.tags) or '.'}"
                         f" Known are: {listed(self.tags)}"
                     )
         return encoded

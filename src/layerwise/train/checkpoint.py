@@ -78,7 +78,7 @@ def read(path: Path) -> Nest | None:
         metadata = json.loads(data[8 : 8 + size])["__metadata__"]
         if metadata["format"] != FORMAT:
             raise ModelError(
-                f"{path} is of the format {shown(metadata['format'])}; this layerwise reads {FORMAT!r}:"
+                f"{path} is of the format {shown(metadata['format'])}; this layerwise reads {shown(FORMAT)}:"
                 " remove it to start anew"
             )
         return _unpacked(json.loads(metadata["nest"]), tensors)

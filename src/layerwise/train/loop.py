@@ -71,7 +71,7 @@ def train(
         raise UsageError(f"every must be at least 1 step, got {every}")
     for phase in plan:
         if phase.patience is not None and evaluate is None:
-            raise UsageError(f"phase '{phase.name}' has patience: give train an evaluate to judge by")
+            raise UsageError(f"phase {shown(phase.name)} has patience: give train an evaluate to judge by")
     run = _Run(net, plan, data, seed, checkpoint, every, evaluate, after_gradients, stop)
     while run.progress.phase < len(plan) and not run.interrupted:
         with as_found(net, *(phase.objective for phase in plan)):
