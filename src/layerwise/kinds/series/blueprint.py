@@ -94,7 +94,7 @@ def _many(spec: Spec, n: int) -> Blueprint:
         "training.epochs": f"about 4,000 steps of {batch}, at least 3 passes and at most 40",
     }
     training = Training(
-        rate=3e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.998, smoothing=0.05
+        rate=3e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.99, smoothing=0.05
     )
     return Blueprint(network, training, why)
 

@@ -74,13 +74,13 @@ def _likeness(x: np.ndarray) -> tuple[float, float]:
     near, line = apart(1), isqrt(width)
     if line * line == width and apart(line) > apart(line // 2) + 0.1:
         return 0.0, 0.0
-    one, other = np.random.default_rng(0).integers(0, width, (2, PAIRS))
-    two = np.flatnonzero(one != other)
-    return near, float(np.abs(_related(z, one[two], other[two])).mean())
+    pairs = np.random.default_rng(0).integers(0, width, (2, PAIRS))
+    one, other = pairs[:, pairs[0] != pairs[1]]
+    return near, float(np.abs(_related(z, one, other)).mean())
 
 
 def _related(z: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Correlations of pairs of standardised columns, pairs with a constant one left out."""
-    changes = z.any(axis=0)
+    changes = np.asarray(z.any(axis=0))
     both = changes[one] & changes[other]
     return np.asarray(np.einsum("nf,nf->f", z[:, one[both]], z[:, other[both]]) / len(z))
