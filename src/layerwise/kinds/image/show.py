@@ -15,13 +15,16 @@ from layerwise.spec import Spec
 __all__ = ["filters", "show"]
 
 MOST_FILTERS = 64
+FAINT = 64  # of 255: a usual top below this is another scale than 8 bits, such as 0 to 16
 
 
 def show(values: Mapping[str, np.ndarray], spec: Spec) -> Image:
-    """One read picture (C, H, W), one pixel a pixel; more than 8 bits are brought to 8."""
+    """One read picture (C, H, W), one pixel a pixel; more than 8 bits are brought to 8, a faint scale to the full."""
     pixels = values[ONLY]
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
+    elif pixels.dtype == np.uint8 and (top := _usual_top(spec)) < FAINT:
+        pixels = np.rint(255 * np.clip(pixels / top, 0, 1)).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         centre = np.array(spec.centre)[:, None, None]
         spread = np.array(spec.spread)[:, None, None]
@@ -29,6 +32,12 @@ def show(values: Mapping[str, np.ndarray], spec: Spec) -> Image:
     channels, height, width = pixels.shape
     flat = np.moveaxis(pixels, 0, 2) if channels == 3 else np.rint(pixels.mean(axis=0)).astype(np.uint8)
     return Image(png(np.ascontiguousarray(flat)), f"a picture of {width} x {height} pixels")
+
+
+def _usual_top(spec: Spec) -> float:
+    """About the highest value of a training picture: two spreads above the mean; 255 where neither is known."""
+    both = zip(spec.centre, spec.spread, strict=True)
+    return max((centre + 2 * spread for centre, spread in both), default=255.0)
 
 
 def filters(stage: nn.Module, spec: Spec) -> Gallery | None:
