@@ -88,7 +88,9 @@ def test_an_earlier_model_outlives_a_run_that_fails(tmp_path):
     layerwise.fit("wine", out=out, settings={"training.epochs": 1})
     before = {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()}
     process = subprocess.Popen(
-        [*COMMAND, str(out), "--overwrite", "--set", "training.epochs=5000"], env=ENVIRONMENT, stderr=subprocess.PIPE
+        [*COMMAND, str(out), "--overwrite", "--set", "training.epochs=5000"],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
     )
     wait_for(out / RUN / "checkpoint.safetensors", process)
     with pytest.raises(MachineError, match="in use"):
