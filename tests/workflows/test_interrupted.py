@@ -112,7 +112,7 @@ def test_a_timed_run_repeats_itself(tmp_path):
 
 def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError, match="--out|another folder|see to it"):
+    with pytest.raises(MachineError, match=r"--out|another folder|see to it"):
         layerwise.fit("wine", out=tmp_path / "file" / "model")
 
 

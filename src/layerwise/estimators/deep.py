@@ -27,7 +27,9 @@ ONE_PASS = {"training.epochs": 1.0, "training.schedule": "constant"}
 class _Deep(BaseEstimator):  # type: ignore[misc]
     """What both estimators share: inputs, weights, training."""
 
-    def _learn(self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: MakeTask, **settings: Any) -> None:
+    def _learn(
+        self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: MakeTask, **settings: Any
+    ) -> None:
         """Train on all rows, in the order of their content where X is a matrix."""
         if isinstance(X, np.ndarray):
             rows, weights = arranged(X, y, weights)

@@ -32,7 +32,7 @@ class Phase:
     schedule: Schedule = one_cycle
     average: float | None = None  # decay of the running average of weights, a step
     clip: float | None = None  # largest norm of the gradient
-    patience: int | None = None  # epochs without a lower validation loss, past the first third, before stopping
+    patience: int | None = None  # epochs without a lower validation loss, once a third is over
     precision: str = "float32"  # or bfloat16: products in bfloat16, weights and sums in float32
 
     def __post_init__(self) -> None:
