@@ -168,6 +168,9 @@ class Recipe:
             raise UsageError("this is no recipe: it needs at least 'kind', 'task', 'network' and 'training'")
         if plain.get("format", FORMAT) != FORMAT:
             raise UsageError(f"a recipe of format {shown(plain['format'])}; this layerwise reads {FORMAT}")
+        for part in ("reading", "training", "why"):
+            if not isinstance(plain.get(part, {}), dict):
+                raise UsageError(f"{part} of a recipe holds lines by name, got {shown(plain[part])}")
         known = {f.name for f in fields(Training)}
         for name in plain["training"]:
             if name not in known:

@@ -87,4 +87,4 @@ def printable(line: str) -> str:
 def echo(text: str) -> None:
     """Data on stdout as they are; on a terminal, which obeys control characters, without these."""
     lines = map(printable, text.split("\n")) if sys.stdout.isatty() else [text]
-    click.echo("\n".join(lines))
+    click.echo("\n".join(lines), color=True)  # else click takes escapes out of what goes into a file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import polars as pl
@@ -107,7 +108,7 @@ def _load(file: File, spool: Spool) -> tuple[dict[str, np.ndarray], list[LeftOut
                     start, size = spool.add(pieces_of(stream))
                 try:
                     arrays[name] = _npy(spool.path, start, size)
-                except ValueError as error:
+                except (ValueError, SyntaxError, RecursionError, TokenError) as error:
                     left_out.append(LeftOut(name, str(error)))
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
         raise DataError(

@@ -14,6 +14,7 @@ from layerwise.data import Roles, Source, Split, Store, open_source, read_rows
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds.base import Kind, Reader
+from layerwise.nn.options import checked
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.tasks import Task
@@ -154,6 +155,7 @@ def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
                 f"no line {shown('reading.' + name)} in the recipe{suggest(name, known) or '.'} "
                 f"Lines of reading for {kind.plural}: {listed(known)}"
             )
+    checked(kind.reader, settings)
     return kind.reader(**settings)
 
 

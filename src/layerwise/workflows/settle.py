@@ -28,7 +28,7 @@ def read_recipe(file: str | Path) -> Recipe:
         raise UsageError(
             f"no recipe {shown(file)} ({error.strerror}); layerwise recipe DATA prints one"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{shown(file)} is no JSON ({error}); layerwise recipe DATA prints a recipe"
         ) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from layerwise import __version__, device
+from layerwise.errors import ModelError, shown
 from layerwise.findings import Section
 from layerwise.model import Model, load
 from layerwise.record import from_record
@@ -35,10 +36,18 @@ def write_page(folder: Path, model: Model, sections: Sequence[Section]) -> Path:
 
 
 def redraw(model: str) -> Path:
-    """Draw a model's page anew from what its folder keeps; the data's own examples are not in there."""
+    """Draw a model's page anew from what its folder keeps; the data's own examples are not in there.
+
+    Raises ModelError where the findings in it cannot be drawn.
+    """
     folder = Path(model)
     product = load(folder)
-    return write_page(folder, product, from_record(product.findings))
+    try:
+        return write_page(folder, product, from_record(product.findings))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"the findings in {shown(folder)} cannot be drawn ({error}); it is damaged or not of layerwise"
+        ) from error
 
 
 def examine(*, measure: bool) -> Iterator[str]:
