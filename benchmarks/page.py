@@ -20,6 +20,11 @@ def figure(result: Mapping[str, Any]) -> str:
     if "metrics" in result:
         shown = [m for m in ("accuracy", "f1_macro", "roc_auc", "r2", "mse") if m in result["metrics"]]
         return "; ".join(f"{m} {_metric(result['metrics'][m])}" for m in shown[:3])
+    if "cases" in result:
+        return "; ".join(
+            f"{name} {case['ratio']:.3f} x, {case['more_us']:+.0f} us"
+            for name, case in result["cases"].items()
+        )
     plain = {k: v for k, v in result.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     return "; ".join(f"{k} {v:.4g}" for k, v in plain.items() if k not in ("seed", "n", "minutes"))
 
