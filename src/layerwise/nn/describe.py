@@ -64,9 +64,18 @@ def describe(pipeline: Pipeline, spec: Spec) -> tuple[Level, ...]:
 
 def widest(pipeline: Pipeline, spec: Spec) -> int:
     """How many values the largest level has for one example, the longest of training where lengths differ."""
-    longest = spec.longest or 1
-    shapes = [level.shape for level in describe(pipeline, spec)]
-    return max(1, *(prod(longest if n is None else n for n in shape) for shape in shapes))
+    most = 1
+    for name, stage in pipeline.stages():
+        inside: Mapping[str, tuple[Pipeline, Spec]] = {}
+        if isinstance(stage, Pipeline):
+            inside = {name: (stage, spec)}
+        elif isinstance(stage, Composite):
+            specs = stage.inside(spec)
+            inside = {part: (net, specs[part]) for part, net in stage.networks().items()}
+        spec = after(name, stage, spec)
+        values = prod((spec.longest or 1) if n is None else n for n in spec.shape)
+        most = max(most, values, *(widest(net, own) for net, own in inside.values()))
+    return most
 
 
 def _rows(net: Pipeline, spec: Spec, view: _View, prefix: str = "") -> tuple[list[Level], _View]:
