@@ -13,7 +13,7 @@ from layerwise.data.source import Column, File
 from layerwise.errors import UsageError
 from layerwise.kinds.sound import SOUND
 from layerwise.kinds.sound.mel import decibels
-from layerwise.nn import build
+from layerwise.nn import build, widest
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
 from layerwise.tasks.classify import Classify
@@ -53,6 +53,7 @@ def test_the_blueprint_fits_every_look(look: Spec, n: int) -> None:
     net = build(plan.network, look, TASK.outputs).eval()
     given = padded(1_000, 300, 1, dtype=look.dtype)
     assert net(given).shape == (3, 3)
+    assert widest(net, look) < 1_000_000
     assert SOUND.alter(look, plan.training.alter) is not None
     assert all(plan.why.values())
 

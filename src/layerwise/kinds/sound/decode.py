@@ -89,11 +89,19 @@ def resampled(samples: np.ndarray, rate_hz: float, wanted_hz: float) -> np.ndarr
     return changed if len(changed) else samples[:1]
 
 
+class _Bytes(io.BytesIO):
+    """A file in memory in which damaged files may ask for places before its start, and get its start."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.getbuffer().nbytes}[whence]
+        return super().seek(max(0, start + offset))
+
+
 def _opened(data: bytes) -> soundfile.SoundFile:
     if not data:
         raise Rejected("an empty file")
     try:
-        return soundfile.SoundFile(io.BytesIO(data))
+        return soundfile.SoundFile(_Bytes(data))
     except _BROKEN as error:
         raise Rejected(
             f"no sound that can be read: it begins with {shown(data[:12].decode('latin-1'))}"
