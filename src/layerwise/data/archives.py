@@ -35,7 +35,7 @@ DAMAGED = (
     zlib.error,
     zipfile.BadZipFile,
     tarfile.TarError,
-    NotImplementedError,  # a zip's compression that Python does not know
+    RuntimeError,  # a zip of a compression or encryption that Python does not know
 )
 
 

@@ -110,7 +110,7 @@ def _load(file: File, spool: Spool) -> tuple[dict[str, np.ndarray], list[LeftOut
                     arrays[name] = _npy(spool.path, start, size)
                 except (ValueError, SyntaxError, RecursionError, TokenError) as error:
                     left_out.append(LeftOut(name, str(error)))
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError) as error:
         raise DataError(
             f"{shown(file.name)} is no readable .npz file ({error}): save it again with numpy.savez"
         ) from error
