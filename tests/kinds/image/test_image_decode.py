@@ -119,6 +119,7 @@ def bomb(width: int, height: int) -> bytes:
         (b"", "an empty file"),
         (b"just some words, no picture", "no picture: it begins with 'just some wo'"),
         (png(COLOUR)[:200], "damaged or cut short"),
+        (png(COLOUR)[:12], "damaged or cut short: its header cannot be read"),
         (bomb(9_000, 9_000), "declares 9,000 x 9,000 pixels, 81 million; at most 64 million"),
         (bomb(60_000, 60_000), "declares hundreds of millions of pixels; at most 64 million"),
         (b"P5\n0 5\n255\n", "no picture|damaged|declares 0 x 5"),

@@ -8,13 +8,12 @@ import numpy as np
 
 from layerwise.data.source import Column, File
 from layerwise.errors import Rejected
-from layerwise.kinds.image.decode import decode, resized
+from layerwise.kinds.image.decode import begins_as_picture, decode, resized
 
 __all__ = ["claims", "fingerprint"]
 
 NAMES = "png jpg jpeg jpe jfif webp tif tiff bmp pgm ppm pbm pnm gif"
 SUFFIXES = frozenset("." + name for name in NAMES.split())
-SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 LOOKS = 200  # files whose first bytes are looked at where names say nothing
 
 
@@ -53,10 +52,9 @@ def _files(files: Sequence[File]) -> str | None:
 
 def _signed(file: File) -> bool:
     try:
-        start = file.bytes()[:12]
+        return begins_as_picture(file.bytes())
     except Rejected:
         return False
-    return start.startswith(SIGNATURES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
 
 
 def _arrays(values: np.ndarray | Sequence[np.ndarray]) -> str | None:

@@ -16,11 +16,12 @@ from PIL import Image, UnidentifiedImageError
 from layerwise.data.source import File
 from layerwise.errors import Rejected, shown
 
-__all__ = ["FORMATS", "MOST_PIXELS", "Look", "array_pixels", "decode", "look", "resized"]
+__all__ = ["FORMATS", "MOST_PIXELS", "Look", "array_pixels", "begins_as_picture", "decode", "look", "resized"]
 
 MOST_PIXELS = 64_000_000  # declared by one file; more is refused before anything is decoded
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF")
 
+_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8", b"BM")
 _AT_MOST = f"at most {MOST_PIXELS // 1_000_000} million are decoded: make it smaller"
 _BACKDROP = 128  # what shows through transparent pixels: neither black nor white drawings are lost on it
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
@@ -115,6 +116,11 @@ def resized(
     return rounded
 
 
+def begins_as_picture(data: bytes) -> bool:
+    """Whether the first bytes are those of a format that is read."""
+    return data.startswith(_STARTS) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
     """The picture in `data`, not yet decoded; whatever Pillow raises meanwhile becomes Rejected."""
@@ -126,6 +132,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 yield image
     except UnidentifiedImageError:
+        if begins_as_picture(data):
+            raise Rejected("damaged or cut short: its header cannot be read") from None
         raise Rejected(
             f"no picture: it begins with {shown(data[:12].decode('latin-1'))}; read are {', '.join(FORMATS)}"
         ) from None
