@@ -137,7 +137,9 @@ def _length(horizon: int, training: int) -> int:
 
 def _told(length: int, names: Sequence[str], every: int) -> tuple[str, ...]:
     others = f" of {listed(names)}" if len(names) > 1 else ""
-    thinned = (f"Of the windows one in {every} is kept, as all would take too much room.",) if every > 1 else ()
+    thinned = (
+        (f"Of the windows one in {every} is kept, as all would take too much room.",) if every > 1 else ()
+    )
     return f"Each forecast sees the {length:,} moments before it{others} (--set reading.steps).", *thinned
 
 
