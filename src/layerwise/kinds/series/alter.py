@@ -37,8 +37,8 @@ def alter(spec: Spec, options: Mapping[str, Any]) -> Alter | None:
     """The alteration that the recipe's `training.alter` lines describe; None where all amounts are 0.
 
     It maps series (N, T, C), `Padded` or not, to series of the same lengths, each apart, and is a function
-    of the randomness alone. Masks, which are 0 or 1, are only
-    moved in time. Raises UsageError for an unknown name or an amount below 0.
+    of the randomness alone. Masks, which are 0 or 1, are only moved in time. Raises UsageError for an unknown
+    name or an amount below 0.
     """
     wanted = amounts(Amounts, options, plural="series")
     if wanted is None:
