@@ -79,7 +79,7 @@ def _data_options(command: Any) -> Any:
                 help="The column that tells train from test, or which of its values are the test.",
             ),
             click.option("--time", metavar="COLUMN", help="Split by time: the last rows are held out."),
-            click.option("--forecast", metavar="COLUMN[,COLUMN]", help="Foretell these columns."),
+            click.option("--forecast", metavar="COLUMN", help="Foretell this column."),
             click.option("--horizon", type=click.IntRange(1), metavar="STEPS", help="How many steps ahead."),
         ]
     ):

@@ -19,7 +19,19 @@ from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 from layerwise.values import ONLY, Batch
 
-__all__ = ["ONLY", "Alter", "Blueprint", "Kind", "Read", "Reader", "Rival", "Values", "only", "read_each", "readable"]
+__all__ = [
+    "ONLY",
+    "Alter",
+    "Blueprint",
+    "Kind",
+    "Read",
+    "Reader",
+    "Rival",
+    "Values",
+    "only",
+    "read_each",
+    "readable",
+]
 
 _T = TypeVar("_T")
 
@@ -99,7 +111,10 @@ class Rival:
 
     name: str  # "boosting on mel statistics"
     learner: Literal["majority", "linear", "neighbours", "distances", "boosting", "naive"]
-    features: Callable[[Values, Mapping[str, np.ndarray], Spec], Callable[[Values, Mapping[str, np.ndarray]], Any]] | None = None
+    features: (
+        Callable[[Values, Mapping[str, np.ndarray], Spec], Callable[[Values, Mapping[str, np.ndarray]], Any]]
+        | None
+    ) = None
     most: int = 20_000  # training rows it is given; more are thinned by a fair draw
     most_pairs: int | None = None  # of training and held-out rows; where there are more, it is left out
 

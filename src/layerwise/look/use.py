@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from layerwise.findings import Code, Finding, Section
 
@@ -11,16 +12,16 @@ __all__ = ["use"]
 SPECIAL = set("\"'$`\\!")  # to a shell, between double quotes, or to Python
 
 
-def use(folder: str, *, data: str, new: str = "NEW") -> Section:
+def use(folder: str, *, data: str, options: Sequence[str] = (), new: str = "NEW") -> Section:
     """Three lines: ask it from a terminal, ask it from Python, train it again.
 
-    `folder` is the model's, `data` what it was trained on, `new` stands for what is to be answered.
+    `folder` is the model's, `data` and `options` what it was trained on, `new` stands for what is to be answered.
     """
     python = f"import layerwise; print(layerwise.load({folder!r}).predict({new!r}).answer)"
     lines = (
         f"layerwise predict {shlex.quote(folder)} {shlex.quote(new)} --csv answers.csv",
         f"python -c {_quoted(python, folder + new)}",
-        f"layerwise fit {shlex.quote(data)} --recipe {shlex.quote(folder + '/recipe.json')}",
+        shlex.join(["layerwise", "fit", data, *options, "--recipe", folder + "/recipe.json"]),
     )
     words = "Ask it from a terminal, ask it from Python, train it again."
     code = Code("\n".join(lines), words)

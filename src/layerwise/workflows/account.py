@@ -28,9 +28,12 @@ def sections_of(
     shown: Examples,
     *,
     folder: Path | None,
-    data: str,
+    data: Sequence[str],
 ) -> tuple[Section, ...]:
-    """The page's sections; `decoded` are the network's answers for the held-out rows that `shown` shows."""
+    """The page's sections; `decoded` are the network's answers for the held-out rows that `shown` shows.
+
+    `data` is what the command `fit` was given: the data, then the options that say what they are.
+    """
     task, seed, held = model.task, model.recipe.training.seed, prepared.test
     parts = Parts(prepared.train, prepared.validation, held, prepared.split.why)
     every = np.arange(len(prepared.store))
@@ -60,7 +63,7 @@ def sections_of(
     )
     return (
         Section("verdict", "", (_verdict(comparison, prepared, word),)),
-        look.use(str(folder or f"{model.name}-model"), data=data),
+        look.use(str(folder or f"{model.name}-model"), data=data[0], options=data[1:]),
         look.data(
             task,
             targets=prepared.targets,

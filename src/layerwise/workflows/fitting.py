@@ -151,7 +151,7 @@ def _run(
         model,
         prepared,
         folder=place.folder,
-        data=data if isinstance(data, str) else "DATA",
+        data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
         thorough=options["thorough"],
         examples=options["examples"],
         narrator=narrator,

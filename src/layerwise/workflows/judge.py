@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def judge(
     prepared: Prepared,
     *,
     folder: Path | None,
-    data: str,
+    data: Sequence[str],
     thorough: bool,
     examples: bool,
     narrator: Narrator,

@@ -35,6 +35,19 @@ class Asked:
     seed: int = 0
     workers: int | None = None
 
+    def words(self, data: str) -> tuple[str, ...]:
+        """`data` and what was said of it, as the command takes it."""
+        lists = {"target": self.target, "input": self.inputs, "forecast": self.forecast}
+        told: dict[str, Any] = {name: ",".join(value) for name, value in lists.items()}
+        told |= {"name": self.name_template, "kind": self.kind, "task": self.task, "group": self.group}
+        told |= {
+            "test": self.test if isinstance(self.test, str) else None,
+            "split": self.split,
+            "time": self.time,
+        }
+        told |= {"horizon": self.horizon, "seed": self.seed or None}
+        return (data, *(word for name, value in told.items() if value for word in (f"--{name}", str(value))))
+
 
 @dataclass(frozen=True)
 class Laid:
