@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: install  ## train on real digits, open-ready report, predictions: under a minute
-	$(BIN)/layerwise fit digits --out demo-model --overwrite
+	OMP_NUM_THREADS=1 $(BIN)/layerwise fit digits --out demo-model --overwrite  # so small is quickest on one thread
 	$(BIN)/layerwise predict demo-model digits --csv demo-model/predictions.csv
 	@echo "Open demo-model/report.html"
 
