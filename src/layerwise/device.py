@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,9 +23,21 @@ from torch.nn.functional import conv2d
 
 from layerwise.errors import MachineError
 
-__all__ = ["Machine", "Measured", "best_device", "machine", "measure", "measured", "place"]
+__all__ = [
+    "Machine",
+    "Measured",
+    "best_device",
+    "bring_back",
+    "machine",
+    "measure",
+    "measured",
+    "place",
+    "threads",
+    "threads_for",
+]
 
 WORTH = 1.3  # times as fast: what bfloat16 must be to be advised
+WORTH_SHARING = 3e7  # multiply-adds of a step: with fewer, threads wait for each other longer than they work
 
 
 @dataclass(frozen=True)
@@ -124,6 +137,30 @@ def place(net: nn.Module, *, precision: str) -> torch.device:
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return device
+
+
+def bring_back(net: nn.Module) -> None:
+    """Undo `place`: on the processor, laid out as a network that was loaded is, so that both answer alike."""
+    net.to("cpu")
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def threads_for(multiply_adds: float) -> int:
+    """How many threads a step of so many multiply-adds is worth: all that torch may use, or one."""
+    return torch.get_num_threads() if multiply_adds >= WORTH_SHARING else 1
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch compute on so many threads meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def measure() -> Measured:

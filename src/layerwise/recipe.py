@@ -40,6 +40,7 @@ class Training:
     balance: bool = False  # classes weigh the same whatever their number of rows
     validation: float = 0.1  # share of the training rows kept for stopping and calibration
     precision: str = "float32"  # float32, bfloat16
+    threads: int | None = None  # of the processor; other numbers round differently
     alter: Mapping[str, Any] = field(default_factory=dict)  # alterations of the kind, by name
     seed: int = 0
 
@@ -56,7 +57,7 @@ class Training:
                 )
 
 
-OPEN = ("epochs", "steps", "seconds", "patience", "average", "clip")
+OPEN = ("epochs", "steps", "seconds", "patience", "average", "clip", "threads")
 """Lines of training that may be None."""
 
 RANGES: Mapping[str, tuple[float, float, bool]] = {
@@ -72,6 +73,7 @@ RANGES: Mapping[str, tuple[float, float, bool]] = {
     "clip": (TINY, inf, False),
     "smoothing": (0, 1, False),
     "validation": (0, 1, False),
+    "threads": (1, 1025, True),
     "seed": (0, inf, True),
 }
 """What a line of training may be: from, below, and whether it is a whole number."""

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from layerwise.data import Packed, Store
+from layerwise.data.batches import fits
 from layerwise.errors import DataError, MachineError
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
@@ -222,3 +223,24 @@ def test_columns_are_collated_by_name(tmp_path):
     batch = Packed(store, [2, 0], size=2, rng=None).at(0)
     assert torch.equal(batch.inputs["a"], torch.from_numpy(images(3)[[2, 0]]))
     assert batch.inputs["b"].lengths.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("spec", [IMAGES, Spec(columns={"a": IMAGES, "b": IMAGES})])
+def test_batches_from_a_device_that_holds_everything_are_the_same(tmp_path, monkeypatch, spec):
+    n = 5_000  # more than are copied at once
+    names = list(spec.columns) or ["value"]
+    read = Read({name: images(n) + i for i, name in enumerate(names)}, np.arange(n))
+    store = Store.pack(tmp_path, spec, [read])
+    usual = batches(store, n, rng=Randomness(2), targets=np.arange(n), weights=np.ones(n))
+    monkeypatch.setattr("layerwise.data.batches.fits", lambda store, device: True)
+    there = batches(store, n, rng=Randomness(2), targets=np.arange(n), weights=np.ones(n))
+    for step in (0, 3, usual.steps_per_epoch + 1):
+        one, two = usual.at(step), there.at(step)
+        torch.testing.assert_close(two.inputs, one.inputs, rtol=0, atol=0)
+        assert torch.equal(two.rows, one.rows)
+        assert torch.equal(two.targets, one.targets)
+        assert torch.equal(two.weights, one.weights)
+
+
+def test_a_processor_keeps_no_second_copy(tmp_path):
+    assert not fits(packed(tmp_path, IMAGES, images(4)), torch.device("cpu"))

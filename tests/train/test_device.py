@@ -74,3 +74,22 @@ def test_a_net_is_placed_and_answers_the_same(precision):
     where = device.place(net, precision=precision)
     assert where == device.best_device() == net[0].weight.device
     torch.testing.assert_close(net(x.to(where)).cpu(), before, atol=1e-4, rtol=1e-4)
+
+
+def test_what_was_placed_is_brought_back_as_it_was_loaded():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(4, 4))
+    strides = [p.stride() for p in net.parameters()]
+    device.place(net, precision="bfloat16")
+    assert net[0].weight.is_contiguous(memory_format=torch.channels_last)
+    device.bring_back(net)
+    assert [p.stride() for p in net.parameters()] == strides
+    assert next(net.parameters()).device.type == "cpu"
+
+
+def test_threads_follow_the_work_and_are_given_back():
+    before = torch.get_num_threads()
+    assert device.threads_for(1e6) == 1
+    assert device.threads_for(1e12) == before
+    with device.threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before

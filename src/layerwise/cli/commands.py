@@ -104,7 +104,7 @@ def _recipe_options(command: Any) -> Any:
                 "settings",
                 metavar="NAME=VALUE",
                 multiple=True,
-                help="Change one line of the recipe; repeatable.",
+                help="Change one line of the recipe; repeatable. training.rate=search tries rates.",
             ),
         ]
     ):

@@ -20,7 +20,7 @@ from layerwise.workflows.lay import Laid
 from layerwise.workflows.learn import learn
 from layerwise.workflows.narrate import Silent
 from layerwise.workflows.prepare import assemble, pack
-from layerwise.workflows.settle import reading_settings, settle
+from layerwise.workflows.settle import SEARCH, reading_settings, settle
 
 __all__ = ["train_columns", "train_more"]
 
@@ -56,7 +56,8 @@ def train_columns(
         laid = Laid(source, roles, kind_named(kind), why, task, why, split, targets, reading, roles.inputs)
         prepared = assemble(laid, run=Path(run), weights=weights)
         recipe = settle(prepared, given=None, like=like, settings=settings, budget=budget, seed=seed)
-        return learn(prepared, recipe, checkpoint=None, narrator=Silent())
+        searching = SEARCH in settings.items()
+        return learn(prepared, recipe, checkpoint=None, narrator=Silent(), search=searching)
 
 
 def train_more(

@@ -18,7 +18,7 @@ from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed, remember, remembered
 from layerwise.workflows.prepare import Asked, prepare
-from layerwise.workflows.settle import read_recipe, reading_settings, settle
+from layerwise.workflows.settle import SEARCH, read_recipe, reading_settings, settle
 from layerwise.workflows.tell import write_page
 
 __all__ = ["fit", "propose"]
@@ -45,7 +45,7 @@ def fit(
               pair (X, y) of arrays
     out       the model folder to write; None keeps the model in memory (`model.save` writes it)
     budget    wall time for training in seconds
-    settings  lines of the recipe to change: {"training.rate": 0.01}
+    settings  lines of the recipe to change: {"training.rate": 0.01}; a rate of "search" is found by a trial
     asked     kind, task, target, inputs, group, test, split, time, forecast, horizon, name_template,
               seed, workers: as the options of the command
 
@@ -146,6 +146,7 @@ def _run(
         recipe,
         checkpoint=None if place.folder is None else place.run / "checkpoint.safetensors",
         narrator=narrator,
+        search=SEARCH in options["settings"].items(),
     )
     page = judge(
         model,

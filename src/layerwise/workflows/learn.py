@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from layerwise import device
 from layerwise.data import Packed
 from layerwise.errors import Interrupted
 from layerwise.figures import in_seconds
@@ -20,7 +21,18 @@ from layerwise.model import Model, outputs_of
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
-from layerwise.train import Done, Epoch, Event, Phase, Recovered, Step, Supervised, train
+from layerwise.train import (
+    Data,
+    Done,
+    Epoch,
+    Event,
+    Phase,
+    Recovered,
+    Step,
+    Supervised,
+    find_rate,
+    train,
+)
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
 from layerwise.workflows.settle import untrained
@@ -31,16 +43,40 @@ MOST_VALIDATION = 5_000  # rows looked at after each epoch
 EVALUATION_BATCH = 256
 
 
-def learn(prepared: Prepared, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator) -> Model:
-    """Train the recipe's network; its steps are written into the recipe where they were timed.
+def learn(
+    prepared: Prepared,
+    recipe: Recipe,
+    *,
+    checkpoint: Path | None,
+    narrator: Narrator,
+    search: bool = False,
+) -> Model:
+    """Train the recipe's network; its threads, and its steps where they were timed, are written into it.
+
+    With `search` the rate too is chosen here, by a short trial on training batches.
 
     Raises Interrupted after Ctrl-C: what was reached lies in `checkpoint`.
     """
     net, task = untrained(recipe, prepared.spec, prepared.task), prepared.task
     task.configure(recipe.training)
-    _say_network(net, prepared, narrator)
+    levels = [level for level in describe(net, prepared.spec) if "." not in level.name]
+    recipe = _on_threads(recipe, sum(level.cost for level in levels))
+    weights = sum(p.numel() for p in net.parameters())
+    names = " -> ".join(level.name for level in levels)
+    narrator.say("Network", f"{names}, {weights:,} weights (--set network...)")
     started = time.monotonic()
-    done = _follow(net, prepared, recipe, checkpoint, narrator)
+    where = device.place(net, precision=recipe.training.precision)
+    with device.threads(recipe.training.threads or 1):
+        examples = _examples(prepared, where)
+        phase = _phase(prepared, recipe)
+        if search:
+            found = find_rate(net, phase, examples, seed=recipe.training.seed)
+            why = f"a tenth of where the loss was lowest of {len(found.rates)} rates tried"
+            recipe = recipe.but("training.rate", float(f"{found.rate:.3g}"), why)
+            narrator.say("Rate", f"{recipe.training.rate:g}: {why}")
+            phase = _phase(prepared, recipe)
+        done = _follow(net, phase, examples, prepared, recipe.training.seed, checkpoint, narrator)
+    device.bring_back(net)
     if done.interrupted:
         raise Interrupted(
             f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept"
@@ -73,25 +109,46 @@ def answer_rows(net: nn.Module, prepared: Prepared, rows: np.ndarray) -> Tensor:
     return torch.cat([outputs_of(net, batches.at(i).inputs) for i in range(batches.steps_per_epoch)])
 
 
-def _follow(
-    net: Pipeline, prepared: Prepared, recipe: Recipe, checkpoint: Path | None, narrator: Narrator
-) -> Done:
-    """Run the loop and tell the narrator; returns its last event."""
+def _phase(prepared: Prepared, recipe: Recipe) -> Phase:
+    """The one phase of training that the recipe describes."""
     alter = prepared.kind.alter(prepared.spec, recipe.training.alter)
-    phase = Phase.of(recipe.training, Supervised(prepared.task, alter))
+    return Phase.of(recipe.training, Supervised(prepared.task, alter))
+
+
+def _examples(prepared: Prepared, where: torch.device) -> Data:
+    """The training rows in batches, for a network on the device `where`."""
     weights = prepared.task.weights(prepared.targets, prepared.weights)
 
     def data(size: int, rng: Randomness) -> Packed:
         return Packed(
-            prepared.store, prepared.train, targets=prepared.targets, weights=weights, size=size, rng=rng
+            prepared.store,
+            prepared.train,
+            targets=prepared.targets,
+            weights=weights,
+            size=size,
+            rng=rng,
+            device=where,
         )
 
+    return data
+
+
+def _follow(
+    net: Pipeline,
+    phase: Phase,
+    examples: Data,
+    prepared: Prepared,
+    seed: int,
+    checkpoint: Path | None,
+    narrator: Narrator,
+) -> Done:
+    """Run the loop and tell the narrator; returns its last event."""
     with _stoppable() as stop:
         events = train(
             net,
             (phase,),
-            data,
-            seed=recipe.training.seed,
+            examples,
+            seed=seed,
             checkpoint=checkpoint,
             evaluate=_validation(prepared) if len(prepared.validation) else None,
             stop=stop,
@@ -126,7 +183,7 @@ def _narrated(events: Iterator[Event], narrator: Narrator) -> Done:
             elif not estimated and (event.step - begin >= 5 or now - first > 2):
                 estimated = True
                 left = (now - first) / (event.step - begin) * (event.steps - event.step)
-                narrator.say("Training", f"about {in_seconds(left)} on {torch.get_num_threads()} cores")
+                narrator.say("Training", f"about {in_seconds(left)} on {_where()}")
             if now - shown > 0.2 or event.step == event.steps:
                 shown = now
                 narrator.progress(event.step / event.steps, f"loss {float(event.loss):.3g}{score}")
@@ -139,11 +196,21 @@ def _narrated(events: Iterator[Event], narrator: Narrator) -> Done:
     raise AssertionError("the loop ends with Done")
 
 
-def _say_network(net: Pipeline, prepared: Prepared, narrator: Narrator) -> None:
-    levels = describe(net, prepared.spec)
-    weights = sum(p.numel() for p in net.parameters())
-    names = [level.name for level in levels if "." not in level.name]
-    narrator.say("Network", f"{' -> '.join(names)}, {weights:,} weights (--set network...)")
+def _on_threads(recipe: Recipe, multiply_adds: int) -> Recipe:
+    """The recipe with its number of threads, by the work of a step where nobody said it."""
+    if recipe.training.threads is not None:
+        return recipe
+    work = 3 * multiply_adds * recipe.training.batch  # forward, and twice as much backward
+    number = device.threads_for(work)
+    why = f"a step is {work / 1e6:,.0f} million multiply-adds"
+    return recipe.but("training.threads", number, why)
+
+
+def _where() -> str:
+    """`the GPU`, `1 thread`, `2 threads`."""
+    number = torch.get_num_threads()
+    threads = f"{number} thread{'s' if number > 1 else ''}"
+    return threads if device.best_device().type == "cpu" else "the GPU"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from layerwise.device import measured
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds import KINDS
 from layerwise.kinds.base import Kind
@@ -17,7 +18,10 @@ from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 from layerwise.workflows.prepare import Prepared
 
-__all__ = ["read_recipe", "reading_settings", "settle", "untrained"]
+__all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "untrained"]
+
+SEARCH = ("training.rate", "search")
+"""The setting that has rates tried before training; the one that is taken is written into the recipe."""
 
 
 def read_recipe(file: str | Path) -> Recipe:
@@ -64,8 +68,11 @@ def settle(
         reasons = {**{f"reading.{k}": v for k, v in why.items()}, **plan.why}
         training = replace(plan.training, seed=seed)
         recipe = Recipe(prepared.kind.name, prepared.task.name, chosen, plan.network, training, reasons)
+        found = measured()
+        for name, (value, reason) in (found.advice() if found else {}).items():
+            recipe = recipe.but(name, value, reason)
     for name, value in settings.items():
-        if not name.startswith("reading."):
+        if not name.startswith("reading.") and (name, value) != SEARCH:
             recipe = recipe.but(name, value)
     if recipe.training.patience is not None and not len(prepared.validation):
         recipe = recipe.but("training.patience", None, "there are no validation rows to judge by")
