@@ -42,7 +42,7 @@ class Image:
 class Sound:
     """A clip to listen to, with a picture of it."""
 
-    wav: bytes
+    mp3: bytes
     png: bytes
     words: str
 

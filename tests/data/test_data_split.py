@@ -156,6 +156,7 @@ def test_copies_stay_on_one_side(lay, pictures):
         held = set(part.tolist())
         assert all((place[f"a/copy{i}.pgm"] in held) == (place[f"a/{i}.pgm"] in held) for i in range(20))
     assert found.kind == "random"
+    assert found.why.endswith("; 20 copies of others, kept on one side")
     assert duplicates({"file": Column("file", "files", source.columns["file"].values[:5])}) is None
 
 
@@ -165,6 +166,14 @@ def test_near_copies_are_tied_by_fingerprints_and_into_groups():
     found = split_rows(source, Roles(("x",), ("y",), group="who"), ["a", "b"] * 30, seed=0, copies=copies)
     for part in (found.train, found.validation, found.test):
         assert len({0, 1, 2, 57, 58, 59} & set(part.tolist())) in (0, 6)
+
+
+def test_copies_on_both_sides_of_a_given_split_are_told():
+    source = source_of(y=["a", "b"] * 30, part=["train"] * 40 + ["test"] * 20)
+    copies = np.array([*range(55), 0, 1, 2, 58, 58])
+    roles = Roles(("x",), ("y",), split="part")
+    found = split_rows(source, roles, ["a", "b"] * 30, seed=0, copies=copies)
+    assert found.why.endswith("; 3 held-out rows are copies of training rows, which flatters")
 
 
 @pytest.mark.parametrize(

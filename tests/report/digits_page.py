@@ -26,6 +26,7 @@ from layerwise.findings import (
     Sound,
     Tile,
 )
+from layerwise.kinds.sound.decode import encoded
 
 META = {
     "Made by": "layerwise 0.1.0, torch 2.13.0",
@@ -411,15 +412,7 @@ def other_media() -> Section:
     """Sounds, texts, series and tables in galleries, as other kinds of data show them."""
     rng = np.random.default_rng(2)
     spectrum = png((rng.random((40, 120)) * np.linspace(255, 20, 40)[::-1, None]).astype(np.uint8))
-    wav = (
-        b"RIFF"
-        + (36 + 8000).to_bytes(4, "little")
-        + b"WAVEfmt "
-        + (16).to_bytes(4, "little")
-        + b"\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data"
-        + (8000).to_bytes(4, "little")
-        + (np.sin(np.arange(4000) / 6) * 9000).astype("<i2").tobytes()
-    )
+    clip = encoded(np.sin(np.arange(4000, dtype=np.float32) / 6) / 4, 8_000.0)
     text = "A film that begins well, and then does not end; I laughed once, at the clock."
     wave = [float(v) for v in np.cumsum(rng.normal(size=80))]
     return Section(
@@ -437,7 +430,7 @@ def other_media() -> Section:
                     Gallery(
                         [
                             Tile(
-                                Sound(wav, spectrum, f"Call {i}, half a second"),
+                                Sound(clip, spectrum, f"Call {i}, half a second"),
                                 f"{i * 0.5:.1f} s",
                                 "humpback",
                             )

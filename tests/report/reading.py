@@ -99,7 +99,7 @@ def everything(text: Callable[[], str]) -> str:
     rows = Rows([text(), text()], [[text(), 1], [text(), 2.5], [None, 3]], text())
     tiles = [
         Tile(Image(png(), text()), "c" + text(), "0" + text()),
-        Tile(Sound(b"RIFF", png(), text()), "c" + text(), "1" + text()),
+        Tile(Sound(b"\xff\xf3", png(), text()), "c" + text(), "1" + text()),
         Tile(Snippet("x" + text(), ((0, 1),)), "c" + text(), "2" + text()),
         Tile(small, "c" + text(), "3" + text()),
         Tile(rows, "c" + text(), "4" + text()),

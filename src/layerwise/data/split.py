@@ -75,7 +75,19 @@ def split_rows(
         own = _latest(source, roles, rest, validation) if later else deal.part(rest, validation, "validation")
         rest = np.setdiff1d(rest, own)
     why = f"{name}: {len(rest) + len(own):,} train, {len(held):,} held out"
+    if copies is not None:
+        why += _of_copies(copies, np.concatenate([rest, own]), held)
     return Split(rest, own, held, kind, why, groups)
+
+
+def _of_copies(copies: np.ndarray, train: np.ndarray, held: np.ndarray) -> str:
+    """What is said of rows that are copies of others."""
+    taking = np.concatenate([train, held])
+    spare = len(taking) - len(np.unique(copies[taking]))
+    torn = int(np.isin(copies[held], copies[train]).sum())
+    if torn:
+        return f"; {torn:,} held-out rows are copies of training rows, which flatters"
+    return f"; {spare:,} copies of others, kept on one side" if spare else ""
 
 
 def _way(

@@ -141,6 +141,8 @@ class Kind:
     filters: Callable[[nn.Module, Spec], Gallery | None]
     """What the units of a stage look for, drawn from its weights; None where weights say little."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
+    copies: Callable[[Column], Sequence[int | None]] | None = None
+    """One mark a row, equal where two rows of a column hold the same but for format or compression."""
 
 
 def read_each(raw: Sequence[Any], read: Callable[[Any], np.ndarray], *, stack: bool) -> Read:

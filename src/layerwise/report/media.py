@@ -96,7 +96,7 @@ def _tile(tile: Tile) -> TileView:
         case Image():
             return TileView("image", _png(media.png, media.words), tile.caption, tile.title)
         case Sound():
-            audio = "data:audio/wav;base64," + b64encode(media.wav).decode()
+            audio = "data:audio/mpeg;base64," + b64encode(media.mp3).decode()
             parts = (_png(media.png, media.words), audio, media.words)
             return TileView("sound", parts, tile.caption, tile.title)
         case Snippet():

@@ -96,11 +96,18 @@ def _rows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
         seed=asked.seed,
         classes=task_name == "classify",
         known=task_class.known(raw),
-        copies=duplicates({name: source.columns[name] for name in roles.inputs}),
+        copies=_copies(source, roles, kind),
     )
     fitting = np.sort(np.concatenate([split.train, split.validation]))
     task = task_class.fit(raw[fitting], noun=kind.plural, names=roles.targets)
     return Laid(source, roles, kind, kind_why, task, task_why, split, raw, reading, roles.inputs)
+
+
+def _copies(source: Source, roles: Roles, kind: Kind) -> np.ndarray | None:
+    """(N,): rows that share a number hold the same example; None where no two do."""
+    columns = {name: source.columns[name] for name in roles.inputs}
+    near = kind.copies and kind.copies(next(iter(columns.values())))
+    return duplicates(columns, near)
 
 
 def _windows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from layerwise.data.source import Column, File
-from layerwise.kinds.image import IMAGE, fingerprint
+from layerwise.kinds.image import IMAGE
+from layerwise.kinds.image.copies import copies
 from layerwise.nn import build
 from layerwise.spec import Spec
 from layerwise.tasks.classify import Classify
@@ -131,21 +132,23 @@ def test_claims_files_by_name_and_arrays_by_shape(tmp_path: Path) -> None:
     assert IMAGE.claims(both) is None
 
 
-def test_copies_in_other_formats_share_a_fingerprint(tmp_path: Path) -> None:
+def test_copies_in_other_formats_sizes_and_qualities_are_known(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     files = []
     for i in range(5):
         small = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
         picture = Image.fromarray(small).resize((96, 96), Image.Resampling.BICUBIC)
-        for form in ("png", "bmp"):
-            picture.save(tmp_path / f"{i}.{form}")
-            files.append(File(f"{i}.{form}", tmp_path / f"{i}.{form}"))
+        picture.save(tmp_path / f"{i}.png")
+        picture.save(tmp_path / f"{i}.jpg", quality=60)
+        picture.resize((48, 48)).save(tmp_path / f"{i}.bmp")
+        files += [File(f"{i}.{form}", tmp_path / f"{i}.{form}") for form in ("png", "jpg", "bmp")]
     Image.new("L", (40, 40), 7).save(tmp_path / "flat.png")
-    files.append(File("flat.png", tmp_path / "flat.png"))
-    prints = fingerprint(column("files", files)["x"], np.arange(11))
-    assert prints[10] is None
-    assert prints[:10:2] == prints[1:10:2]
-    assert len(set(prints[:10])) == 5
+    (tmp_path / "none.png").write_text("no picture")
+    files += [File(name, tmp_path / name) for name in ("flat.png", "none.png")]
+    assert copies is not None
+    marks = list(copies(column("files", files)["x"]))
+    assert marks == [*(3 * i for i in range(5) for _ in range(3)), None, None]
+    assert copies(column("arrays", np.zeros((3, 8, 8)))["x"]) == [None] * 3
 
 
 def test_show_draws_what_was_read() -> None:

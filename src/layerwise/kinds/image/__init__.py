@@ -3,13 +3,14 @@
 from layerwise.kinds.base import Kind
 from layerwise.kinds.image.alter import alter
 from layerwise.kinds.image.blueprint import blueprint, branch
-from layerwise.kinds.image.claims import claims, fingerprint
+from layerwise.kinds.image.claims import claims
+from layerwise.kinds.image.copies import copies
 from layerwise.kinds.image.named import LIKES
 from layerwise.kinds.image.reader import ImageReader
 from layerwise.kinds.image.rivals import rivals
 from layerwise.kinds.image.show import filters, show
 
-__all__ = ["IMAGE", "fingerprint"]
+__all__ = ["IMAGE"]
 
 IMAGE = Kind(
     name="image",
@@ -23,4 +24,5 @@ IMAGE = Kind(
     rivals=rivals,
     show=show,
     filters=filters,
+    copies=copies,
 )

@@ -1,4 +1,4 @@
-"""Whether columns hold pictures, and which of them are the same picture."""
+"""Whether columns hold pictures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from layerwise.data.source import Column, File
 from layerwise.errors import Rejected
-from layerwise.kinds.image.decode import begins_as_picture, decode, resized
+from layerwise.kinds.image.decode import begins_as_picture
 
-__all__ = ["claims", "fingerprint"]
+__all__ = ["claims"]
 
 NAMES = "png jpg jpeg jpe jfif webp tif tiff bmp pgm ppm pbm pnm gif"
 SUFFIXES = frozenset("." + name for name in NAMES.split())
@@ -27,15 +27,6 @@ def claims(columns: Mapping[str, Column]) -> str | None:
     if column.holds == "arrays" and column.rate_hz is None and len(column):
         return _arrays(column.values)
     return None
-
-
-def fingerprint(column: Column, rows: Sequence[int] | np.ndarray) -> list[str | None]:
-    """A text for each row that copies of a picture share, whatever their format; None where unsure.
-
-    The signs of the differences between neighbours in a reduction to 17 x 17, along both axes. Flat
-    pictures, whose signs are noise, arrays, and files that cannot be read have none.
-    """
-    return [_fingerprint(one) for one in column.take(rows)]
 
 
 def _files(files: Sequence[File]) -> str | None:
@@ -70,18 +61,3 @@ def _arrays(values: np.ndarray | Sequence[np.ndarray]) -> str | None:
     else:  # several channels of a series are arrays of two axes too
         alike = max(shape) <= 1.25 * min(shape) and some.min() >= 0 and some.max() <= 65_535
     return f"arrays of {shape[0]} x {shape[1]}, none below 0: two sides" if alike else None
-
-
-def _fingerprint(one: object) -> str | None:
-    if not isinstance(one, File):
-        return None
-    try:
-        pixels, _ = decode(one, (64, 64))
-    except Rejected:
-        return None
-    grey = pixels.astype(np.float32).mean(axis=2, keepdims=True)
-    small = resized(grey, (17, 17))[:, :, 0]
-    if float(small.std()) < 4:
-        return None
-    signs = np.concatenate([(np.diff(small, axis=0) > 0).ravel(), (np.diff(small, axis=1) > 0).ravel()])
-    return np.packbits(signs).tobytes().hex()

@@ -12,10 +12,11 @@ import soxr
 from layerwise.data.source import File
 from layerwise.errors import Rejected, shown
 
-__all__ = ["MOST_SAMPLES", "Clip", "Header", "array_clip", "decode", "header", "resampled"]
+__all__ = ["MOST_SAMPLES", "Clip", "Header", "array_clip", "decode", "encoded", "header", "resampled"]
 
 MOST_SAMPLES = 1 << 26  # over all channels of one file, as declared or as found
 _BLOCK = 1 << 20
+_PLAYED = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # Hz that MP3 has
 _UNKNOWN = 1 << 62  # libsndfile's count where a stream does not say its length
 _SIXTEEN = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_LAYER")
 _BROKEN = (soundfile.SoundFileError, OSError, ValueError, OverflowError, MemoryError)
@@ -87,6 +88,16 @@ def resampled(samples: np.ndarray, rate_hz: float, wanted_hz: float) -> np.ndarr
     changed: np.ndarray = soxr.resample(samples, rate_hz, wanted_hz, quality="HQ")
     # a clip of a few samples may vanish; what is left of it is its level
     return changed if len(changed) else samples[:1]
+
+
+def encoded(samples: np.ndarray, rate_hz: float) -> bytes:
+    """Samples (T,), int16 or float32, as an MP3 of the nearest rate that players know, none lower."""
+    rate = next((r for r in _PLAYED if r >= rate_hz), _PLAYED[-1])
+    if samples.dtype == np.int16:
+        samples = samples.astype(np.float32) / 32768
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(resampled(samples, rate_hz, rate), -1, 1), rate, format="MP3")
+    return buffer.getvalue()
 
 
 class _Bytes(io.BytesIO):

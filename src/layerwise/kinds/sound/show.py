@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +10,7 @@ from torch import nn
 from layerwise.findings import Gallery, Image, Sound, Tile
 from layerwise.kinds.base import ONLY
 from layerwise.kinds.picture import heat, png, signed
+from layerwise.kinds.sound.decode import encoded
 from layerwise.kinds.sound.mel import decibels
 from layerwise.spec import Spec
 
@@ -25,17 +24,15 @@ MOST_FILTERS = 64
 
 
 def show(values: Mapping[str, np.ndarray], spec: Spec) -> Sound:
-    """At most 3 seconds of a clip (T,) as 16-bit WAV, with its mel spectrogram: low pitch at the bottom."""
+    """At most 3 seconds of a clip (T,) to listen to, with its mel spectrogram: low pitch at the bottom."""
     rate_hz = spec.rate_hz or 1.0
     samples = values[ONLY][: max(1, round(SECONDS * rate_hz))]
-    if samples.dtype != np.int16:
-        samples = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     seconds = len(samples) / rate_hz
     hop_seconds = max(0.005, seconds / COLUMNS, 32 / rate_hz)
-    levels = decibels(spec.but(dtype="int16"), bands=BANDS, hop_seconds=hop_seconds)(samples)
+    levels = decibels(spec.but(dtype=str(samples.dtype)), bands=BANDS, hop_seconds=hop_seconds)(samples)
     scaled = (levels - levels.max()) / RANGE_DB + 1
     drawn = png(heat(np.ascontiguousarray(scaled.T[::-1])))
-    return Sound(_wav(samples, rate_hz), drawn, f"{seconds:.2g} s of sound, low pitch at the bottom")
+    return Sound(encoded(samples, rate_hz), drawn, f"{seconds:.2g} s of sound, low pitch at the bottom")
 
 
 def filters(stage: nn.Module, spec: Spec) -> Gallery | None:
@@ -61,14 +58,3 @@ def filters(stage: nn.Module, spec: Spec) -> Gallery | None:
 def _drawn(kernel: np.ndarray) -> bytes:
     """One kernel (time, band) as a PNG."""
     return png(signed(np.ascontiguousarray(kernel.T[::-1]) / (float(np.abs(kernel).max()) or 1.0)))
-
-
-def _wav(samples: np.ndarray, rate_hz: float) -> bytes:
-    """int16 samples (T,) as a mono WAV file."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(round(rate_hz))
-        file.writeframes(samples.astype("<i2").tobytes())
-    return buffer.getvalue()
