@@ -193,6 +193,16 @@ def bomb_parquet(here):
     return here / "b.parquet"
 
 
+def bomb_words(here):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    word = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2000, np.int32)), pa.array(["a" * 20_000_000]))
+    table = pa.table({"s": word, "y": pa.array(["a", "b"] * 1000)})
+    parquet.write_table(table, here / "b.parquet", compression="zstd")
+    return here / "b.parquet"
+
+
 def bomb_series(here):
     line = "1," * 60_000 + "1" + ":1" * 60_000 + ":a"
     path = here / "b_TRAIN.ts"
@@ -201,7 +211,8 @@ def bomb_series(here):
 
 
 BOMBS = (
-    bomb_zip, bomb_header, bomb_members, bomb_lines, bomb_columns, bomb_rows, bomb_parquet, bomb_series,
+    bomb_zip, bomb_header, bomb_members, bomb_lines, bomb_columns, bomb_rows, bomb_parquet, bomb_words,
+    bomb_series,
 )  # fmt: skip
 
 

@@ -207,6 +207,7 @@ def _parquet(file: File, called: str) -> Table:
             found = pl.scan_parquet(held)
             rows = int(found.select(pl.len()).collect().item())
             fair(file.length(), called, rows=rows, cells=rows * len(found.collect_schema()))
+            _check_letters(found, len(data), called)
             frame = found.collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{shown(called)} is no readable Parquet file ({error}): save it again") from error
@@ -218,6 +219,22 @@ def _parquet(file: File, called: str) -> Table:
     ]
     left_out = [LeftOut(name, f"a column of {frame[name].dtype}, which is not read") for name in odd]
     return Table(frame.drop(odd), list(range(1, frame.height + 1)), left_out, [])
+
+
+def _check_letters(found: pl.LazyFrame, size: int, called: str) -> None:
+    """Raise DataError for a bomb: Parquet keeps a text once, however often it stands in the table."""
+    schema = found.collect_schema()
+    lengths = [
+        (pl.col(name).str.len_bytes() if dtype == pl.String else pl.col(name).cat.len_bytes()).cast(pl.Int64)
+        for name, dtype in schema.items()
+        if dtype in (pl.String, pl.Categorical, pl.Enum)
+    ]
+    letters = int(sum(found.select(length.sum() for length in lengths).collect().row(0))) if lengths else 0
+    if letters > FREE and letters > MOST_RATIO * size:
+        raise DataError(
+            f"{shown(called)} holds {letters:,} letters in {size:,} bytes, as files do that are made to fill"
+            " a memory: if it is sound, save it as CSV"
+        )
 
 
 def _text(file: File, called: str) -> bytes:
