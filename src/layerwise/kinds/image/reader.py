@@ -21,6 +21,7 @@ __all__ = ["COLOURS", "FRAMINGS", "ImageReader"]
 
 _T = TypeVar("_T")
 
+DRAWN_BYTES = 1 << 28  # of them that are held at once, in colour and float32
 DRAW = 2_000  # training pictures that are looked at to choose size, colour and scale
 COLOURS = ("grey", "colour", "as given")
 FRAMINGS = ("crop", "letterbox", "stretch")
@@ -73,6 +74,8 @@ class ImageReader(Reader):
         depth = max((depth for *_, depth in looks), key=("uint8", "uint16", "float32").index)
         size = self._size or self._note("size", *choose.size(sizes, len(rows)))
         framing = self._framing or self._note("framing", *choose.framing(sizes, size))
+        held = max(16, DRAWN_BYTES // (12 * size[0] * size[1]))
+        raw = raw[:: -(-len(raw) // held)]
         pictures = list(
             readable(raw, lambda one: framed(_pixels(one, size, first)[0], size, framing), plural="pictures")
         )
