@@ -6,7 +6,7 @@ A blueprint writes a recipe from Spec, task and n; a person changes any line wit
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf
 from numbers import Integral, Real
@@ -33,6 +33,7 @@ class Training:
     epochs: float | None = None
     steps: int | None = None
     seconds: float | None = None
+    pace: Sequence[int] | None = None  # steps of each twentieth of the schedule, to repeat a timed run
     patience: int | None = None  # epochs without improvement on validation rows before stopping
     average: float | None = None  # decay of the running average of weights, a step
     clip: float | None = None  # largest norm of the gradient
@@ -45,6 +46,14 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        pace = self.pace
+        if pace is not None and not (
+            isinstance(pace, list | tuple) and all(isinstance(n, int) and n >= 0 for n in pace)
+        ):
+            raise UsageError(
+                f"training.pace must be a list of whole numbers from 0, got {shown(pace)}: leave it out"
+                " to have it chosen"
+            )
         for name, (least, below, whole) in RANGES.items():
             value = getattr(self, name)
             if value is None and name in OPEN:
@@ -147,7 +156,7 @@ class Recipe:
             alter = {**self.training.alter, rest.removeprefix("alter."): value}
             return replace(self, training=replace(self.training, alter=alter), why=whys)
         if rest in ("epochs", "steps", "seconds"):
-            lengths = {"epochs": None, "steps": None, "seconds": None, rest: value}
+            lengths = {"epochs": None, "steps": None, "seconds": None, "pace": None, rest: value}
             return replace(self, training=replace(self.training, **lengths), why=whys)
         return replace(self, training=replace(self.training, **{rest: value}), why=whys)
 

@@ -258,10 +258,12 @@ class Clock:
 
         class Slow(Supervised):
             def altered(self, batch, rng):
-                clock.now += seconds
+                clock.now += self.seconds
                 return batch
 
-        return Slow(task)
+        slow = Slow(task)
+        slow.seconds = seconds
+        return slow
 
 
 @pytest.mark.parametrize("evaluation", [0.0, 0.5, 3.0])
@@ -279,26 +281,43 @@ def test_a_budget_is_kept_and_what_it_took_repeats_it(digits, monkeypatch, evalu
     net = digits.net(dropout=0.2)
     *_, done = follow(net, phase(seconds=30), digits.train, evaluate=evaluate)
     assert 30 * 0.95 < clock.now - 100 <= 30 * 1.01 or abs(clock.now - 130) < 15 * 0.11 + evaluation
-    assert clock.now <= 130.0
     again = digits.net(dropout=0.2)
-    follow(again, phase(steps=done.steps[0]), digits.train)
+    follow(again, phase(steps=done.steps[0], pace=done.paces[0]), digits.train)
     for p, q in zip(tensors(net).values(), tensors(again).values(), strict=True):
         assert torch.equal(p, q)
 
 
-def test_a_timed_run_that_is_stopped_keeps_its_number_of_steps(digits, tmp_path, monkeypatch):
+@pytest.mark.parametrize("slower", [4.0, 0.25])
+def test_a_machine_that_others_use_keeps_the_budget(digits, monkeypatch, slower):
+    clock = Clock(monkeypatch)
+    objective = clock.objective(digits.task, 0.1)
+    phase = Phase("train", objective, optimiser("sgd", rate=0.1), size=100, seconds=100)
+    rates = []
+    for event in train(digits.net(), (phase,), digits.train, seed=0):
+        if isinstance(event, Step):
+            rates.append(event.rate)
+            objective.seconds = 0.1 * slower if 130 < clock.now < 170 else 0.1
+    assert abs(clock.now - 200) < 2
+    assert rates[-1] < 0.01
+    assert max(rates) > 0.99
+
+
+def test_a_timed_run_that_is_stopped_ends_in_time_all_the_same(digits, tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
 
     def events(step_seconds):
         objective = clock.objective(digits.task, step_seconds)
-        phase = Phase("train", objective, optimiser("sgd", rate=0.1), size=100, seconds=3)
-        return train(digits.net(), (phase,), digits.train, seed=0, checkpoint=tmp_path / "run")
+        phase = Phase("train", objective, optimiser("sgd", rate=0.1), size=100, seconds=60)
+        return train(digits.net(), (phase,), digits.train, seed=0, checkpoint=tmp_path / "run", every=10)
 
     first = events(0.1)
-    steps = next(e for e in first if isinstance(e, Step)).steps
+    next(e for e in first if isinstance(e, Saved) and e.step >= 100)
     first.close()
+    left = 160 - clock.now
+    resumed = clock.now
     *_, done = events(0.5)
-    assert done.steps == (steps,)
+    assert abs(clock.now - resumed - left) < 0.05 * 60
+    assert done.steps == (sum(done.paces[0]),)
 
 
 def test_products_in_bfloat16_learn_too_and_differ(digits):

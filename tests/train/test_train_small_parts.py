@@ -12,7 +12,7 @@ from layerwise.errors import UsageError
 from layerwise.recipe import Training
 from layerwise.train import Phase, constant, one_cycle, trapezoid
 from layerwise.train.averaging import Average
-from layerwise.train.budget import steps_within
+from layerwise.train.budget import PARTS, along, steps_within
 from layerwise.train.pieces import mass, pieces
 from layerwise.train.progress import Progress
 from layerwise.train.schedules import SCHEDULES
@@ -76,13 +76,36 @@ def test_pieces_together_are_the_batch(n, number):
     assert all(count(p.inputs) == len(p.targets) == len(p.weights) for p in cut)
 
 
-@given(st.floats(0.1, 1e4), st.floats(1e-4, 10), st.floats(0, 10), st.integers(1, 1000))
-def test_steps_within_a_budget_fill_it(seconds, step, evaluation, steps_per_epoch):
-    n = steps_within(seconds, step=step, evaluation=evaluation, steps_per_epoch=steps_per_epoch)
-    cost = n * step + -(-n // steps_per_epoch) * evaluation
-    if n > 1:
-        assert cost <= seconds * 1.001 + step
-    assert cost + step + evaluation >= seconds * 0.999
+@given(st.floats(0, 1e3), st.floats(1e-3, 10), st.floats(0, 10), st.integers(1, 1000), st.data())
+def test_steps_within_a_budget_fill_it(seconds, step, evaluation, steps_per_epoch, data):
+    to_epoch = data.draw(st.integers(1, steps_per_epoch))
+    n = steps_within(
+        seconds, step=step, evaluation=evaluation, to_epoch=to_epoch, steps_per_epoch=steps_per_epoch
+    )
+
+    def cost(n):
+        return n * step + (n >= to_epoch) * (1 + (n - to_epoch) // steps_per_epoch) * evaluation
+
+    assert cost(n) <= seconds + 1e-6
+    assert cost(n + 1) > seconds - 1e-6
+
+
+@given(st.lists(st.integers(0, 30), min_size=PARTS, max_size=PARTS))
+def test_progress_along_a_pace_rises_evenly_within_each_part(pace):
+    steps = sum(pace)
+    found = [along(pace, step) for step in range(steps + 1)]
+    assert found == sorted(found)
+    assert found[-1] == 1
+    for part in range(PARTS):
+        begin = sum(pace[:part])
+        if pace[part]:
+            assert found[begin] == pytest.approx(part / PARTS)
+            assert along(pace, begin + pace[part] / 2) == pytest.approx((part + 0.5) / PARTS)
+
+
+def test_a_pace_must_add_up(digits):
+    with pytest.raises(UsageError, match="adds up to 7 steps, not 8"):
+        Phase("a", digits.objective(), lambda p: torch.optim.SGD(p), steps=8, pace=(3, 4))
 
 
 def test_a_phase_needs_exactly_one_length(digits):

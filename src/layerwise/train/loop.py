@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from layerwise.errors import DataError, ModelError, UsageError, listed, shown
 from layerwise.randomness import Randomness
 from layerwise.train import checkpoint as files
-from layerwise.train.budget import rehearse
+from layerwise.train.budget import Timing, rehearse
 from layerwise.train.pieces import Batches, on
 from layerwise.train.plan import Phase, Plan
 from layerwise.train.progress import Done, Epoch, Event, Progress, Recovered, Saved, Step
 from layerwise.train.running import AfterGradients, Evaluate, OutOfMemory, Running, device_of
-from layerwise.train.state import Nest, as_found, copied, put, tensors
+from layerwise.train.state import Nest, as_found, put, tensors
 
 __all__ = ["Data", "train"]
 
@@ -58,9 +58,8 @@ def train(
     the time; where that file is, the run goes on from it. `stop()` is asked between steps: once true, the
     run is saved and ends with `Done(interrupted=True)`.
 
-    A phase of so many seconds is measured first, over a twentieth of them, on steps that are then undone;
-    its number of steps is fixed once, kept in the checkpoint and given by `Done.steps`: a phase of that
-    many steps repeats it bit for bit.
+    A phase of so many seconds is planned a twentieth at a time, from how fast it is. Its rates depend on
+    those numbers of steps alone, which `Done.paces` gives: a phase with that pace repeats it bit for bit.
 
     Raises DataError if the loss blows up again and again, MachineError if disk or memory do not suffice,
     ModelError if the checkpoint is of another run.
@@ -121,7 +120,7 @@ class _Run:
 
     def through_phase(self) -> Iterator[Event]:
         """Run the phase that is next, from its start or from where a checkpoint stands."""
-        began = time.monotonic()
+        began = self._clock()
         phase = self._plan[self.progress.phase]
         batches = self._begin()
         run = Running(
@@ -135,13 +134,11 @@ class _Run:
             self._load(run, self._resume)
             self._resume = None
         else:
-            self.progress.steps = phase.length(batches.steps_per_epoch)
-            if phase.seconds is not None:
-                self.progress.steps = rehearse(run, batches, self._evaluate, began + phase.seconds)
+            self._measure(run, batches, began)
             self.progress.pieces = run.pieces
             self._anchor = self._state(run)
             yield from self._save(self._anchor)
-        while self.progress.step < self._steps and not self.progress.stopped:
+        while self.progress.step < self.progress.steps and not self.progress.stopped:
             if self._stop():
                 self.interrupted = True
                 yield from self._save(self._state(run))
@@ -163,16 +160,27 @@ class _Run:
         p = self.progress
         reached = [] if p.phase == len(self._plan) else [p.step]
         return Done(
-            steps=(*p.lengths, *(self._steps for _ in reached)),
+            steps=(*p.lengths, *(p.steps for _ in reached)),
+            paces=tuple(
+                None if pace is None else tuple(pace) for pace in (*p.paces, *(p.pace for _ in reached))
+            ),
             taken=(*p.taken, *reached),
             seconds=self._clock() if self._resume is None else p.seconds,
             history=p.history,
             interrupted=self.interrupted,
         )
 
-    @property
-    def _steps(self) -> int:
-        return self.progress.steps or 0
+    def _measure(self, run: Running, batches: Batches, began: float) -> None:
+        """Find out how long the phase is, or begin to; it began at `began` on the run's clock."""
+        p, phase = self.progress, run.phase
+        p.steps = phase.length(batches.steps_per_epoch)
+        p.pace = None if phase.pace is None else list(phase.pace)
+        if phase.seconds is not None:
+            step, evaluation = rehearse(run, batches, self._evaluate, phase.seconds)
+            now = self._clock()
+            p.timing = Timing(now, began + phase.seconds, step, evaluation, since=now)
+            p.pace = []
+            p.plan(now, batches.steps_per_epoch)
 
     def _begin(self) -> Batches:
         """Let the objectives up to this phase make their state; the batches of this phase."""
@@ -209,16 +217,17 @@ class _Run:
             return
         yield step
         p = self.progress
-        if p.step % batches.steps_per_epoch == 0 or p.step == self._steps:
+        if p.step % batches.steps_per_epoch == 0 or p.step == p.steps:
             yield self._epoch(run, batches)
+        p.plan(self._clock(), batches.steps_per_epoch)
         if p.step % self._every == 0 and p.level <= p.limit() / 2:  # never go back to a run on its way up
             self._anchor = self._state(run)
             if time.monotonic() >= self._write_again:
                 yield from self._save(self._anchor)
 
     def _step(self, run: Running, batches: Batches) -> Step:
-        p, steps = self.progress, self._steps
-        share = p.share * run.phase.schedule((p.step + 0.5) / steps)
+        p, steps = self.progress, self.progress.steps
+        share = p.share * run.phase.schedule(p.along(p.step + 0.5))
         scalars = run.step(batches.at(p.step), p.step, share, last=p.step + 1 == steps)
         p.step += 1
         self._pending.append(scalars["loss"])
@@ -228,9 +237,10 @@ class _Run:
             self._look()
         if settled and not run.finite():
             raise _BlowUp(f"weights stopped being numbers at step {p.step}")
-        if p.step % stride == 0:
-            p.record("curve", phase=run.phase.name, step=p.step, loss=p.curve_sum / stride, rate=share)
-            p.curve_sum = 0.0
+        if p.curve_count and p.step % stride == 0:
+            mean = p.curve_sum / p.curve_count
+            p.record("curve", phase=run.phase.name, step=p.step, loss=mean, rate=share)
+            p.curve_sum, p.curve_count = 0.0, 0
         epoch = p.step / batches.steps_per_epoch
         return Step(run.phase.name, p.step, steps, epoch, scalars["loss"], scalars, share)
 
@@ -245,14 +255,17 @@ class _Run:
 
     def _epoch(self, run: Running, batches: Batches) -> Epoch:
         p = self.progress
+        asked = time.monotonic()
         scores = {} if self._evaluate is None else run.evaluated(self._evaluate)
+        if p.timing is not None:
+            p.timing.evaluated(time.monotonic() - asked)
         best = False
         if self._evaluate is not None:
             if "loss" not in scores:
                 raise UsageError(f"evaluate must return a figure named 'loss', got {listed(scores)}")
             best = scores["loss"] < (inf if p.best is None else p.best)
             p.best = scores["loss"] if best else p.best
-            early = p.step < RISING * self._steps
+            early = p.along(p.step) < RISING
             p.stale = 0 if best or early else p.stale + 1
         if best and run.phase.patience is not None:
             self._best = run.answering()
@@ -302,7 +315,7 @@ class _Run:
 
     def _load(self, run: Running, state: dict[str, Nest]) -> None:
         run.load(state)
-        self.progress = Progress(**copied(state["progress"]))
+        self.progress = Progress.from_json(state["progress"])
         run.pieces = self.progress.pieces
         self._best = state["best"]
 
@@ -332,7 +345,7 @@ class _Run:
             )
         state: dict[str, Nest] = nest["now"]
         self._anchor = nest["anchor"] or state
-        self.progress = Progress(**copied(state["progress"]))
+        self.progress = Progress.from_json(state["progress"])
         self._since -= self.progress.seconds
         return state
 
@@ -348,4 +361,5 @@ def _identity(phase: Phase) -> dict[str, Any]:
         for name in ("name", "size", "epochs", "steps", "seconds", "average", "clip", "patience", "precision")
     }
     learns = None if phase.learns is None else list(phase.learns)
-    return {**plain, "learns": learns, "objective": type(phase.objective).__name__}
+    pace = None if phase.pace is None else list(phase.pace)
+    return {**plain, "learns": learns, "pace": pace, "objective": type(phase.objective).__name__}

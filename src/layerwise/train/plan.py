@@ -28,6 +28,7 @@ class Phase:
     epochs: float | None = None
     steps: int | None = None
     seconds: float | None = None
+    pace: tuple[int, ...] | None = None  # steps of each twentieth of the schedule, to repeat a timed run
     learns: tuple[str, ...] | None = None  # addresses of modules within the net; None: all of it
     schedule: Schedule = one_cycle
     average: float | None = None  # decay of the running average of weights, a step
@@ -47,6 +48,11 @@ class Phase:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise UsageError(f"{name} of phase {shown(self.name)} must be positive, got {value}")
+        if self.pace is not None and sum(self.pace) != self.steps:
+            raise UsageError(
+                f"the pace of phase {shown(self.name)} adds up to {sum(self.pace)} steps, not {self.steps}:"
+                " leave it out to run at an even pace"
+            )
         if self.average is not None and not 0 <= self.average < 1:
             raise UsageError(
                 f"average of phase {shown(self.name)} must be at least 0 and below 1, got {self.average};"
@@ -77,6 +83,7 @@ class Phase:
             epochs=training.epochs,
             steps=training.steps,
             seconds=training.seconds,
+            pace=None if training.pace is None else tuple(training.pace),
             schedule=SCHEDULES[training.schedule],
             average=training.average,
             clip=training.clip,
@@ -84,11 +91,11 @@ class Phase:
             precision=training.precision,
         )
 
-    def length(self, steps_per_epoch: int) -> int | None:
-        """How many steps; None while that has to be measured, because it was asked for in seconds."""
+    def length(self, steps_per_epoch: int) -> int:
+        """How many steps; 0 while that has to be found out, because it was asked for in seconds."""
         if self.epochs is not None:
             return max(1, ceil(self.epochs * steps_per_epoch - 1e-9))
-        return self.steps
+        return self.steps or 0
 
 
 Plan: TypeAlias = tuple[Phase, ...]

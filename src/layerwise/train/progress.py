@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor
+
+from layerwise.train.budget import PARTS, Timing, along
 
 __all__ = ["Done", "Epoch", "Event", "History", "Progress", "Recovered", "Saved", "Step"]
 
@@ -61,7 +64,8 @@ class Recovered(NamedTuple):
 class Done(NamedTuple):
     """The end. The net holds its final weights: the averaged, the best, or the last."""
 
-    steps: tuple[int, ...]  # length of each phase reached: what repeats a run that was timed
+    steps: tuple[int, ...]  # length of each phase reached: with its pace, what repeats a run that was timed
+    paces: tuple[tuple[int, ...] | None, ...]  # steps of each twentieth of the schedule, of timed phases
     taken: tuple[int, ...]  # steps of each phase that were taken: fewer where patience ended it
     seconds: float
     history: History
@@ -79,7 +83,9 @@ class Progress:
 
     phase: int = 0
     step: int = 0  # taken in this phase
-    steps: int | None = None  # of this phase; None until a length in seconds has been measured
+    steps: int = 0  # of this phase; expected, while it is timed and not all of its parts are planned
+    pace: list[int] | None = None  # steps of each part planned so far, of a timed phase
+    timing: Timing | None = None  # of a phase whose end is a time
     stopped: bool = False  # by patience
     share: float = 1.0  # of the rate, after recoveries
     recoveries: int = 0
@@ -94,15 +100,34 @@ class Progress:
     curve_sum: float = 0.0
     curve_count: int = 0
     lengths: list[int] = field(default_factory=list)  # of the phases behind
+    paces: list[list[int] | None] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     history: History = field(default_factory=lambda: {"curve": {}, "epochs": {}})
+
+    def along(self, step: float) -> float:
+        """How much of the phase's schedule is over after `step` steps, from 0 to 1."""
+        return step / self.steps if self.pace is None else along(self.pace, step)
+
+    def plan(self, now: float, steps_per_epoch: int) -> None:
+        """Plan the next part of a timed phase where the last one is over; `now` is on the run's clock."""
+        if self.timing is None or self.pace is None:
+            return
+        while len(self.pace) < PARTS and self.step == sum(self.pace):
+            part = self.timing.next_part(
+                len(self.pace), now=now, step=self.step, steps_per_epoch=steps_per_epoch
+            )
+            self.pace.append(part)
+        planned = sum(self.pace)
+        rest = max(planned + 1, self.timing.expected(now, self.step))
+        self.steps = planned if len(self.pace) == PARTS else rest
 
     def next_phase(self) -> Progress:
         """Where the following phase begins."""
         return Progress(
             phase=self.phase + 1,
             seconds=self.seconds,
-            lengths=[*self.lengths, self.steps or 0],
+            lengths=[*self.lengths, self.steps if self.pace is None else sum(self.pace)],
+            paces=[*self.paces, self.pace],
             taken=[*self.taken, self.step],
             history=self.history,
         )
@@ -141,3 +166,10 @@ class Progress:
     def to_json(self) -> dict[str, Any]:
         """Plain data that shares nothing with this."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Progress:
+        """What `to_json` gave, sharing nothing with it."""
+        own = deepcopy(dict(plain))
+        timing = own.pop("timing")
+        return cls(**own, timing=None if timing is None else Timing(**timing))

@@ -82,9 +82,9 @@ def learn(
             f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept"
         )
     if recipe.training.seconds is not None:
-        recipe = recipe.but(
-            "training.steps", done.steps[0], f"reached in {in_seconds(recipe.training.seconds)}"
-        )
+        why = f"reached in {in_seconds(recipe.training.seconds)}"
+        recipe = recipe.but("training.steps", done.steps[0], why)
+        recipe = recipe.but("training.pace", list(done.paces[0] or ()), "how fast it was in each twentieth")
     rows = prepared.validation
     if len(rows):
         outputs = answer_rows(net, prepared, rows)
