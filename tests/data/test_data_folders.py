@@ -154,6 +154,12 @@ def test_a_template_that_fits_nothing_shows_a_name(lay, pictures):
         open_source(lay(pictures("1-{}.pgm")), name_template="digit")
 
 
+def test_a_template_needs_files_to_name(lay):
+    root = lay({"t.csv": b"a,b\n1,2\n3,4\n"})
+    with pytest.raises(DataError, match=r"--name makes columns of the names of files, and 't' holds none"):
+        open_source(root / "t.csv", name_template="{a}_{b}")
+
+
 def test_a_table_beside_the_files_lends_its_columns(lay, pictures):
     files = pictures("a/{}.pgm", "b/{}.pgm")
     rows = "".join(f"./{name},{i % 2},rec{i // 2}\n" for i, name in enumerate(files))

@@ -29,6 +29,8 @@ WORDS = [
     "animal",
     "donor",
     "session",
+    "source",
+    "src",
     "household",
     "respondent",
     "interviewee",
@@ -37,7 +39,7 @@ WORDS = [
     "station",
     "site",
 ]
-ENDINGS = ("", "id", "ids", "name", "no", "nr", "num", "number", "code")
+ENDINGS = ("", "file", "id", "ids", "name", "no", "nr", "num", "number", "code")
 
 
 class Named(NamedTuple):
@@ -55,7 +57,7 @@ def named_group(names: Sequence[str]) -> list[str]:
     return sorted((n for n in names if flat[n] in known), key=lambda n: known[flat[n]])
 
 
-def sharing(groups: Sequence[Any], classes: Sequence[Any] | None, *, least: int = LEAST_ROWS) -> bool:
+def sharing(groups: Sequence[Any], classes: Sequence[Any] | None, *, least: float = LEAST_ROWS) -> bool:
     """Whether a split by these groups can be: five groups or more, `least` rows in each on average, and
     at least half of the classes in more than one group (a face's person is no group of faces)."""
     present = [g for g in groups if g is not None]

@@ -42,15 +42,21 @@ def open_source(
 
     Raises DataError for what is not there or cannot be used, and UsageError for objects that do not fit.
     """
+    source = _open(what, y, groups, name_template, spool)
+    if name_template is not None and not source.pieces:
+        raise DataError(
+            f"--name makes columns of the names of files, and {shown(source.name)} holds none that it names:"
+            f" its columns are {listed(source.columns)}; leave --name out"
+        )
+    return source if test is None else appended(source, _open(test, None, None, name_template, spool))
+
+
+def _open(what: Any, y: Any, groups: Any, template: str | None, parent: Path | None) -> Source:
     if isinstance(what, Source):
-        source = what
-    elif isinstance(what, str | os.PathLike):
-        source = _open_name(os.fspath(what), name_template, spool)
-    else:
-        source = memory_source(what, y, groups)
-    if test is None:
-        return source
-    return appended(source, open_source(test, name_template=name_template, spool=spool))
+        return what
+    if isinstance(what, str | os.PathLike):
+        return _open_name(os.fspath(what), template, parent)
+    return memory_source(what, y, groups)
 
 
 def _open_name(path: str, template: str | None, parent: Path | None) -> Source:

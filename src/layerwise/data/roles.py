@@ -12,6 +12,7 @@ from layerwise.errors import DataError, UsageError, listed, shown, suggest
 
 __all__ = ["find_roles"]
 
+SHARED = 1.25  # rows a group on average, from which on a column named like groups is one
 TARGETS = (
     "target",
     "label",
@@ -138,12 +139,12 @@ def _guess_group(
     classes = _classes(source, targets)
     free = [n for n, c in source.columns.items() if c.holds == "cells" and n not in taken]
 
-    def fits(name: str, least: int) -> bool:
+    def fits(name: str, least: float) -> bool:
         return sharing(source.columns[name].values.to_list(), classes, least=least)
 
     chosen = source.group if source.group in free and fits(source.group, 1) else None
     if chosen is None:
-        chosen = next((n for n in named_group(free) if fits(n, 2)), None)
+        chosen = next((n for n in named_group(free) if fits(n, SHARED)), None)
     if chosen is None and source.pieces:
         pieces = {n: source.columns[n].values.to_list() for n in source.pieces if n not in taken}
         chosen = telling(pieces, classes)
