@@ -126,7 +126,6 @@ class Model:
             "name": self.name,
             "kind": self.kind.name,
             "inputs": list(self.inputs),
-            "spec": self.spec.to_json(),
             "task": self.task.state(),
             "about": self.about,
         }
