@@ -166,11 +166,10 @@ def _mistakes(held: Held, names: list[str], examples: Examples) -> Finding:
         for i in worst
     ]
     few = len(wrong) <= len(worst)
+    every = "The one wrong answer." if len(wrong) == 1 else f"All {len(wrong)} wrong answers, surest first."
     return Finding(
         "mistakes",
-        f"All {count(len(wrong))} wrong answers, surest first."
-        if few
-        else f"The {len(worst)} surest of {count(len(wrong))} wrong answers.",
+        every if few else f"The {len(worst)} surest of {count(len(wrong))} wrong answers.",
         n=len(answers),
         caveat="" if few else "Chosen for being surest: other mistakes look less strange.",
         pictures=(Gallery(tiles, "What was said, how sure it was, and what is true.", examples=True),),
