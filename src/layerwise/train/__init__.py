@@ -1,5 +1,6 @@
 """Training: objectives, plans, and the loop that runs any of them on any net."""
 
+from layerwise.train.conjugate import ConjugateGradients
 from layerwise.train.loop import Data, train
 from layerwise.train.objectives import Alter, Descent, Objective, Supervised
 from layerwise.train.optimisers import Learned, Muon, optimiser
@@ -12,6 +13,7 @@ from layerwise.train.search import RateSearch, find_rate
 __all__ = [
     "Alter",
     "Batches",
+    "ConjugateGradients",
     "Data",
     "Descent",
     "Done",
