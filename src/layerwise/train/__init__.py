@@ -7,8 +7,10 @@ from layerwise.train.optimisers import Learned, Muon, optimiser
 from layerwise.train.pieces import Batches
 from layerwise.train.plan import Phase, Plan
 from layerwise.train.progress import Done, Epoch, Event, History, Recovered, Saved, Step
+from layerwise.train.reconstruct import Reconstruction, Variational
 from layerwise.train.schedules import constant, one_cycle, trapezoid
 from layerwise.train.search import RateSearch, find_rate
+from layerwise.train.stagewise import Within, greedy
 
 __all__ = [
     "Alter",
@@ -26,12 +28,16 @@ __all__ = [
     "Phase",
     "Plan",
     "RateSearch",
+    "Reconstruction",
     "Recovered",
     "Saved",
     "Step",
     "Supervised",
+    "Variational",
+    "Within",
     "constant",
     "find_rate",
+    "greedy",
     "one_cycle",
     "optimiser",
     "train",
