@@ -113,3 +113,19 @@ def test_what_a_lattice_refuses() -> None:
         Ising(4).wolff(torch.ones(1, 3, 3, dtype=torch.int8), beta=1.0, generator=generator)
     with pytest.raises(UsageError, match="too many configurations"):
         Ising(5).states()
+
+
+@pytest.mark.parametrize(("kernel", "beta", "steps"), [("sweep", 0.35, 60), ("wolff", CRITICAL, 40)])
+def test_energies_of_a_lattice_too_large_to_enumerate(kernel: str, beta: float, steps: int) -> None:
+    lattice, chains, step = Ising(8), 1500, 1e-4
+    generator = torch.Generator().manual_seed(0)
+    spins = torch.ones(chains, 8, 8, dtype=torch.int8)
+    energies = []
+    for number in range(2 * steps):
+        spins = getattr(lattice, kernel)(spins, beta=beta, generator=generator)
+        if number >= steps:
+            energies.append(lattice.energy(spins))
+    means = torch.stack(energies).double().mean(0)
+    exact = -(log_partition(8, beta + step) - log_partition(8, beta - step)) / (2 * step)
+    assert abs(means.mean() - exact) < 4 * means.std() / chains**0.5
+    assert means.std() / chains**0.5 < 0.005 * abs(exact)
