@@ -4,6 +4,12 @@ from layerwise.energy.boltzmann import BoltzmannMachine, Moments
 from layerwise.energy.enumeration import configurations
 from layerwise.energy.hopfield import DenseMemory, Hopfield, ModernHopfield
 from layerwise.energy.ising import Ising, binder_cumulant
+from layerwise.energy.likelihood import (
+    Estimate,
+    annealed_log_partition,
+    exact_log_partition,
+    log_likelihood,
+)
 from layerwise.energy.markov import (
     Marginals,
     MarkovNetwork,
@@ -11,22 +17,34 @@ from layerwise.energy.markov import (
     exact_marginals,
     mean_field,
 )
+from layerwise.energy.rbm import RestrictedBoltzmannMachine
 from layerwise.energy.tempering import Swapped, Tempering
+from layerwise.energy.units import Bernoulli, Gaussian, Rectified, Softmax, Units
 
 __all__ = [
+    "Bernoulli",
     "BoltzmannMachine",
     "DenseMemory",
+    "Estimate",
+    "Gaussian",
     "Hopfield",
     "Ising",
     "Marginals",
     "MarkovNetwork",
     "ModernHopfield",
     "Moments",
+    "Rectified",
+    "RestrictedBoltzmannMachine",
+    "Softmax",
     "Swapped",
     "Tempering",
+    "Units",
+    "annealed_log_partition",
     "belief_propagation",
     "binder_cumulant",
     "configurations",
+    "exact_log_partition",
     "exact_marginals",
+    "log_likelihood",
     "mean_field",
 ]

@@ -1,6 +1,7 @@
 """Training: objectives, plans, and the loop that runs any of them on any net."""
 
 from layerwise.train.conjugate import ConjugateGradients
+from layerwise.train.contrastive import ContrastiveDivergence
 from layerwise.train.loop import Data, train
 from layerwise.train.objectives import Alter, Descent, Objective, Supervised
 from layerwise.train.optimisers import Learned, Muon, optimiser
@@ -16,6 +17,7 @@ __all__ = [
     "Alter",
     "Batches",
     "ConjugateGradients",
+    "ContrastiveDivergence",
     "Data",
     "Descent",
     "Done",
