@@ -315,7 +315,7 @@ def test_it_is_a_level_of_a_pipeline():
 def test_first_weights_are_small_and_visible_biases_give_the_datas_means():
     torch.manual_seed(0)
     rbm = RestrictedBoltzmannMachine(vector(200), width=100)
-    assert float(rbm.weight.std()) == pytest.approx(0.01, rel=0.02)
+    assert rbm.weight.std().item() == pytest.approx(0.01, rel=0.02)
     means = torch.linspace(0.01, 0.99, 200)
     rbm.start_at(means)
     with torch.no_grad():
