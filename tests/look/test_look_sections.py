@@ -126,7 +126,8 @@ def test_training_is_drawn_from_its_history() -> None:
     assert section.heading == "Training took 4.2 s and 40 steps."
     loss = named(section, "training.loss")
     assert loss.sentence == (
-        "The loss on training rows went from 2.1 to 0.4. On validation rows it was lowest, 0.6, at epoch 3 of 4."
+        "The loss on training rows went from 2.1 to 0.4. On validation rows it was lowest, 0.6, at epoch 3 of 4;"
+        " the weights of the end are kept."
     )
     chart = loss.pictures[0]
     assert isinstance(chart, Curves)

@@ -8,9 +8,9 @@ from layerwise.errors import shown
 
 __all__ = ["is_number", "typed"]
 
+INFINITE = ("inf", "-inf", "+inf", "infinity", "-infinity", "+infinity")
 MISSING = (
-    "", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "missing",
-    "inf", "-inf", "+inf", "infinity", "-infinity",
+    "", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n/a", "missing", *INFINITE,
 )  # fmt: skip
 NUMBER = r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 THOUSANDS = r"^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$"
@@ -43,6 +43,8 @@ def typed(cells: pl.Series, *, comma: bool, notes: list[str]) -> pl.Series:
     blanked = flat.set(~present, None)
     numbers = _numbers(blanked, known, comma)
     if numbers is not None:
+        if endless := int(flat.str.to_lowercase().is_in(INFINITE).sum()):
+            notes.append(f"{endless:,} infinite cells of {shown(cells.name)} count as missing.")
         if stray := int((numbers.is_null() & present).sum()):
             example = blanked.filter(numbers.is_null() & present)[0]
             notes.append(

@@ -37,11 +37,13 @@ def open_source(
     Paths are folders, archives (and folders inside one: `sets.zip/GunPoint`), tables, .npz, .ts and
     IDX files; what exists on disk beats a built-in name. Objects are arrays (N, ...), lists of arrays,
     texts or paths, DataFrames of any library, or a mapping of arrays by name; `y` and `groups` go with
-    them. `test`: another of the same, whose rows are held out. `spool`: folder for what has to be
+    them, or a pair (X, y). `test`: another of the same, whose rows are held out. `spool`: folder for what has to be
     unpacked (the system's own for temporary files if None).
 
     Raises DataError for what is not there or cannot be used, and UsageError for objects that do not fit.
     """
+    if y is None and isinstance(what, tuple) and len(what) == 2:
+        what, y = what
     source = _open(what, y, groups, name_template, spool)
     if name_template is not None and not source.pieces:
         raise DataError(

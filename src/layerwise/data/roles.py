@@ -66,6 +66,11 @@ def find_roles(
     elif group == "none" and group not in source.columns:
         group = None
     chosen = _several(inputs) or _guess_inputs(source, targets, {*targets, group, split, weight}, notes)
+    if group in targets:
+        raise UsageError(
+            f"{shown(group)} cannot be group and target at once: all rows of an answer would stand on one side;"
+            " name another column with --group, or none with --group none"
+        )
     if both := set(chosen) & set(targets):
         raise UsageError(f"{listed(sorted(both))} cannot be input and target at once: leave it out of one")
     return Roles(chosen, targets, group, split, time, weight, test, tuple(notes))

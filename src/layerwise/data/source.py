@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import SEEK_END, SEEK_SET, BufferedReader, FileIO
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -164,6 +164,13 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def renamed(self, name: str) -> Source:
+        """The same with its only column called so; unchanged where it has several."""
+        if len(self.columns) != 1:
+            return self
+        (column,) = self.columns.values()
+        return replace(self, columns={name: replace(column, name=name)}, inputs=(name,))
 
     def chunk(self, names: Sequence[str], rows: Sequence[int] | np.ndarray) -> dict[str, Sequence[Any]]:
         """Those columns at those rows: what a Reader reads."""

@@ -75,6 +75,9 @@ def split_rows(
         own = _latest(source, roles, rest, validation) if later else deal.part(rest, validation, "validation")
         rest = np.setdiff1d(rest, own)
     why = f"{name}: {len(rest) + len(own):,} train, {len(held):,} held out"
+    if len(usable) < len(source):
+        target = listed(roles.targets) or "a target"
+        why += f"; {len(source) - len(usable):,} rows without {target} take no part"
     if copies is not None:
         why += _of_copies(copies, np.concatenate([rest, own]), held)
     return Split(rest, own, held, kind, why, groups)

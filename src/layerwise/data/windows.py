@@ -188,8 +188,10 @@ def _channel(source: Source, name: str) -> np.ndarray:
             f" Its columns: {listed(source.columns)}"
         )
     if column.holds != "cells" or not (column.values.dtype.is_numeric() or column.values.dtype == pl.Boolean):
+        found = column.holds if column.holds != "cells" else f"such as {shown(column.values.drop_nulls()[0])}"
         raise DataError(
-            f"{shown(name)} must hold numbers to be forecast from, got {column.holds}, not numbers"
+            f"{shown(name)} must hold numbers to be forecast from, got {found}: name another column with"
+            " --forecast or --input"
         )
     return np.asarray(column.values.cast(pl.Float32).fill_null(np.nan).to_numpy(), np.float32)
 
@@ -246,12 +248,15 @@ def _split(
     train = np.flatnonzero(whole & (last <= cuts[0]))
     validation = np.flatnonzero(whole & (ends >= cuts[0]) & (last <= cuts[1]))
     test = np.flatnonzero(whole & (ends >= cuts[1]))
+    spare = int(whole.sum()) - len(train) - len(validation) - len(test)
+    between = f"; {spare:,} reach over from one part into the next and take no part" if spare else ""
     if not min(len(train), len(validation), len(test)):
         raise DataError(
             "gaps leave no whole window in training, validation or test: give a smaller --horizon"
         )
     why = (
-        f"by {'time' if time is None else shown(time)}: {len(train):,} windows train, {len(validation):,}"
-        f" choose when to stop, the {len(test):,} latest are held out"
+        f"by {'the order of the rows (--time)' if time is None else shown(time)}: {len(train):,} windows"
+        f" train, {len(validation):,} choose when to stop, the {len(test):,} latest are held out"
+        f"{between}"
     )
     return Split(train, validation, test, "time", why, None)

@@ -74,6 +74,10 @@ class Reader(ABC):
     def read(self, chunk: Mapping[str, Sequence[Any]]) -> Read:
         """Read some rows. Pure: an example's reading does not depend on its neighbours."""
 
+    def needs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of the columns it was fitted on that new data must have."""
+        return tuple(names)
+
     def check(self, columns: Mapping[str, Column]) -> None:
         """Raise DataError where whole columns of new data are not what was read in training."""
         return  # most kinds tell example by example

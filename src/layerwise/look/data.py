@@ -183,7 +183,7 @@ def _other_split(other: OtherSplit, word: str) -> Finding:
 
 def _left_out(left_out: Sequence[LeftOut], kept: int) -> Finding:
     if not left_out:
-        return Finding("data.quarantine", "Nothing was left out.")
+        return Finding("data.quarantine", "No example was left out.")
     rows = [(shown(one.path, 200)[1:-1], one.reason) for one in left_out]
     table = Rows(["path", "reason"], rows, "Everything that was left out, and why.", fold=True)
     whole = len(left_out) + kept

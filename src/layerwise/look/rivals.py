@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import floor, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -153,7 +153,7 @@ def _right_in(net: Metric, noun: str) -> tuple[Phrase, Phrase]:
     whole = 100 if half >= 0.01 or half == 0 else 1000 if half >= 0.001 else 10_000
 
     def of(share: float) -> str:
-        return f"{round(whole * share):,}"
+        return f"{floor(whole * share + 0.5 + 1e-9):,}"  # two halves are rounded alike
 
     return (
         lambda m: f"is right in {of(m.value)} of {whole:,}{noun} ({of(m.low)} to {of(m.high)})",

@@ -32,7 +32,7 @@ def training(
     `history` is what the training loop gave; `recovered` are the reasons of recoveries; `parts` are
     sections to stand below this one, such as what it costs to ask.
     """
-    findings = _curves(history)
+    findings = _curves(history, best=recipe.training.patience is not None)
     findings.append(
         Finding("training.seconds", f"to train, {count(steps)} steps.", round(seconds, 2), unit="s")
     )
@@ -54,7 +54,8 @@ def training(
     )
 
 
-def _curves(history: History) -> list[Finding]:
+def _curves(history: History, *, best: bool) -> list[Finding]:
+    """Loss and scores over time; `best`: whether the weights of the lowest validation loss were kept."""
     epochs, curve = history.get("epochs", {}), history.get("curve", {})
     by_epoch = len(epochs.get("loss", ())) >= 2
     table = epochs if by_epoch else curve
@@ -71,7 +72,11 @@ def _curves(history: History) -> list[Finding]:
     beside = scores.pop("loss", None)
     lines = {"training": losses} if beside is None else {"training": losses, "validation": beside}
     findings = [
-        Finding("training.loss", _fell(losses, beside, x, unit), pictures=(_chart(x, lines, unit, "loss"),)),
+        Finding(
+            "training.loss",
+            _fell(losses, beside, x, unit, best=best),
+            pictures=(_chart(x, lines, unit, "loss"),),
+        ),
     ]
     for name, values in scores.items():
         label = NAMES.get(name, name)
@@ -99,14 +104,20 @@ def _running(table: Mapping[str, Sequence[Any]], name: str) -> list[float]:
 
 
 def _fell(
-    losses: Sequence[float | None], beside: Sequence[float | None] | None, x: Sequence[float], unit: str
+    losses: Sequence[float | None],
+    beside: Sequence[float | None] | None,
+    x: Sequence[float],
+    unit: str,
+    *,
+    best: bool,
 ) -> str:
     known = [v for v in losses if v is not None]
     sentence = f"The loss on training rows went from {number(known[0])} to {number(known[-1])}."
     if beside is not None:
-        best, at = min((v, a) for v, a in zip(beside, x, strict=True) if v is not None)
+        least, at = min((v, a) for v, a in zip(beside, x, strict=True) if v is not None)
         when = f"{unit} {number(round(at, 1))} of {number(round(x[-1], 1))}"
-        sentence += f" On validation rows it was lowest, {number(best)}, at {when}."
+        kept = "these weights are the ones kept" if best else "the weights of the end are kept"
+        sentence += f" On validation rows it was lowest, {number(least)}, at {when}; {kept}."
     return sentence
 
 

@@ -45,8 +45,12 @@ class Predictions(NamedTuple):
     decoded: np.ndarray  # (N, C) probabilities, (N,) numbers or (N, h); NaN where unread
     left_out: tuple[LeftOut, ...]
 
+    def __repr__(self) -> str:
+        first = ", ".join(map(repr, self.answer[:3])) + (", ..." if len(self.answer) > 3 else "")
+        return f"Predictions({len(self.answer):,} answers: {first}; {len(self.left_out):,} left out)"
 
-@dataclass
+
+@dataclass(repr=False)
 class Model:
     """A trained network with all that is needed to ask it about raw data."""
 
@@ -61,6 +65,10 @@ class Model:
     history: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     folder: Path | None = None  # where it was saved or loaded from
+
+    def __repr__(self) -> str:
+        stages = " -> ".join(name for name, _ in self.net.stages())
+        return f"Model({self.name!r}: {self.kind.plural} -> {self.task.sentence}; {stages})"
 
     @property
     def spec(self) -> Spec:
@@ -152,6 +160,8 @@ class Model:
     def _open(self, data: Any) -> tuple[Source, tuple[str, ...]]:
         """The data, and which of their columns the reader reads."""
         source = data if isinstance(data, Source) else open_source(data)
+        if len(self.inputs) == 1 and isinstance(data, np.ndarray | list):
+            source = source.renamed(self.inputs[0])
         missing = [name for name in self.inputs if name not in source.columns]
         if missing:
             raise DataError(

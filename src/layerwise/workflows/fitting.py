@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from layerwise.errors import Interrupted, UsageError, shown
+from layerwise.errors import Interrupted, UsageError, listed, shown, suggest
 from layerwise.model import Model
 from layerwise.recipe import Recipe
 from layerwise.workflows.judge import judge
@@ -65,7 +66,9 @@ def fit(
         raise UsageError("--like and --recipe both name a whole recipe: give one of them")
     with placed(out, overwrite=overwrite, resume=resume) as place:
         if resume:
-            options = remembered(place)
+            before = remembered(place)
+            _same({**asdict(choice), **options}, before)
+            options = before
             choice = Asked(**{f.name: options.pop(f.name) for f in fields(Asked)})
         elif isinstance(choice.test, str | Path | None):
             remember(place, {**asdict(choice), **options, "test": choice.test and os.fspath(choice.test)})
@@ -114,7 +117,28 @@ def propose(
         )
 
 
+def _same(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Raise UsageError where a run that goes on is asked for something else than it was begun with."""
+    usual = {**asdict(Asked()), "recipe": None, "like": None, "settings": {}, "budget": None,
+             "thorough": False, "examples": True}  # fmt: skip
+    for name, value in now.items():
+        was = before[name]
+        told = json.loads(json.dumps(value, default=os.fspath))
+        if value != usual[name] and told != json.loads(json.dumps(was)):
+            raise UsageError(
+                f"the run to go on with was begun with {name} = {shown(was)}, not {shown(value)}: leave it out,"
+                " or start anew with --overwrite"
+            )
+
+
 def _choice(asked: Mapping[str, Any]) -> Asked:
+    known = [f.name for f in fields(Asked)]
+    for name in asked:
+        if name not in known:
+            raise UsageError(
+                f"fit has no option {shown(name)}{suggest(name, known) or '.'} It has {listed(known, 20)}"
+            )
+
     def names(value: Any) -> Any:
         return (value,) if isinstance(value, str) else tuple(value)
 

@@ -157,8 +157,9 @@ def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Compariso
     if comparison.best is not None and comparison.ahead is not None:
         best = comparison.rivals[comparison.best][metric.name]
         ahead = comparison.ahead
+        wins = " wins" if comparison.winner == "rival" else ""
         lines.append(
-            f"the best simple rival: {figure(best.value)} ({comparison.best}), "
+            f"the best simple rival{wins}: {figure(best.value)} ({comparison.best}), "
             f"paired difference {ahead.value:+.3g} [{ahead.low:+.3g}, {ahead.high:+.3g}]"
         )
     lines.append(f"trained in {in_seconds(model.about['seconds']['training'])}")

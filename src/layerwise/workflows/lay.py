@@ -85,7 +85,7 @@ def _rows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
     )
     kind, kind_why = _kind(source, roles, asked.kind)
     raw = _raw_targets(source, roles)
-    task_name, task_why = (asked.task, "--task") if asked.task else guess_task(raw)
+    task_name, task_why = (asked.task, "--task") if asked.task else guess_task(raw, names=roles.targets)
     task_class = task_named(task_name)
     if task_class is Forecast:
         raise UsageError("--task forecast needs --forecast COLUMN: which column is to be foretold?")

@@ -41,6 +41,10 @@ __all__ = ["answer_rows", "learn"]
 
 MOST_VALIDATION = 5_000  # rows looked at after each epoch
 EVALUATION_BATCH = 256
+SHOWN = {
+    "classify": "accuracy",
+    "tags": "tags right",
+}  # what the scores of a task are, where they say more than the loss
 
 
 def learn(
@@ -77,6 +81,12 @@ def learn(
             phase = _phase(prepared, recipe)
         done = _follow(net, phase, examples, prepared, recipe.training.seed, checkpoint, narrator)
     device.bring_back(net)
+    if done.taken[-1] < done.steps[-1] and not done.interrupted:
+        narrator.say(
+            "Stopped",
+            f"after step {done.taken[-1]:,} of {done.steps[-1]:,}: no better on validation rows for"
+            f" {recipe.training.patience} epochs (--set training.patience); the best weights are kept",
+        )
     if done.interrupted:
         raise Interrupted(
             f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept"
@@ -97,7 +107,7 @@ def learn(
         net,
         task,
         recipe,
-        prepared.asks,
+        prepared.reader.needs(prepared.asks),
         about,
         dict(done.history),
     )
@@ -153,7 +163,7 @@ def _follow(
             evaluate=_validation(prepared) if len(prepared.validation) else None,
             stop=stop,
         )
-        return _narrated(events, narrator)
+        return _narrated(events, narrator, prepared.task.name)
 
 
 def _validation(prepared: Prepared) -> Callable[[nn.Module], Mapping[str, float]]:
@@ -171,7 +181,7 @@ def _validation(prepared: Prepared) -> Callable[[nn.Module], Mapping[str, float]
     return evaluate
 
 
-def _narrated(events: Iterator[Event], narrator: Narrator) -> Done:
+def _narrated(events: Iterator[Event], narrator: Narrator, task: str) -> Done:
     first: float | None = None
     estimated = False
     shown, score = 0.0, ""
@@ -180,15 +190,16 @@ def _narrated(events: Iterator[Event], narrator: Narrator) -> Done:
             now = time.monotonic()
             if first is None:
                 first, begin = now, event.step
-            elif not estimated and (event.step - begin >= 5 or now - first > 2):
+            elif not estimated and (event.step - begin >= 5 or now - first > 2 or event.step == event.steps):
                 estimated = True
                 left = (now - first) / (event.step - begin) * (event.steps - event.step)
                 narrator.say("Training", f"about {in_seconds(left)} on {_where()}")
-            if now - shown > 0.2 or event.step == event.steps:
+            if estimated and (now - shown > 0.2 or event.step == event.steps):
                 shown = now
                 narrator.progress(event.step / event.steps, f"loss {float(event.loss):.3g}{score}")
         elif isinstance(event, Epoch) and "score" in event.scores:
-            score = f"  validation {event.scores['score']:.3g}"
+            named = SHOWN.get(task, "loss")
+            score = f"  validation {named} {event.scores['score' if task in SHOWN else 'loss']:.3g}"
         elif isinstance(event, Recovered):
             narrator.say("Recovered", event.reason)
         elif isinstance(event, Done):

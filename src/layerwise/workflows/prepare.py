@@ -84,6 +84,8 @@ def prepare(
     _say_data(narrator, laid)
     narrator.say("Split", laid.split.why)
     prepared = assemble(laid, run=run, workers=asked.workers)
+    if read := prepared.reader.choices()[1].get("columns"):
+        narrator.say("Columns", f"{read} (--set reading.columns)")
     if prepared.left_out:
         narrator.say(
             "Left out", f"{len(prepared.left_out):,}: {_reasons(prepared.left_out)} (listed in the report)"

@@ -77,7 +77,7 @@ def settle(
     if recipe.training.patience is not None and not len(prepared.validation):
         recipe = recipe.but("training.patience", None, "there are no validation rows to judge by")
     if budget is not None:
-        recipe = recipe.but("training.seconds", float(budget), "--budget")
+        recipe = recipe.but("training.seconds", budget, "--budget")
     return recipe
 
 

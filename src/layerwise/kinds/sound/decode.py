@@ -64,7 +64,8 @@ def decode(file: File) -> Clip:
 def array_clip(array: Any, rate_hz: float) -> Clip:
     """Samples (T,) or (T, channels) at a known rate; whole numbers are scaled by their type's range."""
     array = np.asarray(array)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
+    flat = array.ndim == 1 or (array.ndim == 2 and 2 * array.shape[1] <= array.shape[0])
+    if not flat or array.dtype.kind not in "iuf":
         raise Rejected(
             f"no sound: {array.dtype} of shape {array.shape}, expected samples (T,) or (T, channels)"
         )

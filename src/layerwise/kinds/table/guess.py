@@ -58,17 +58,18 @@ def _cells(name: str, series: pl.Series, members: Sequence[Kind]) -> tuple[str, 
 
 
 def _number(name: str, known: pl.Series) -> tuple[str, str]:
-    """A number, unless it names the row: whole, never twice, and dense or called an id."""
+    """A number, unless it names the row: whole, never twice, and counted from the start or called an id."""
     numbers = numbers_of(known)
     numbers = numbers[np.isfinite(numbers)]
     if len(numbers) == 0:
         return "left out", "empty"
     low, high = numbers.min(), numbers.max()
+    counted = high - low < 2 * len(numbers) and 0 <= low <= 0.1 * (high - low)
     names_rows = (
         len(numbers) >= MANY
         and bool((numbers == np.round(numbers)).all())
         and len(np.unique(numbers)) == len(numbers)
-        and (high - low < 2 * len(numbers) or LABEL.search(name) is not None)
+        and (counted or LABEL.search(name) is not None)
     )
     return ("left out", "a number of its own for every row") if names_rows else ("number", "")
 

@@ -103,7 +103,7 @@ class TableReader(Reader):
 
     def read(self, chunk: Mapping[str, Sequence[Any]]) -> Read:
         """Read some rows. A row is rejected only where another kind's reader rejects its file."""
-        used = [p.name for p in (*self.numeric, *self.categories, *self.others)]
+        used = self._used
         for name in used:
             if name not in chunk:
                 raise DataError(
@@ -125,6 +125,15 @@ class TableReader(Reader):
             fields[CATEGORIES] = np.stack([c.read(chunk[c.name]) for c in self.categories], axis=1)
         kept = np.array([i for i in range(n) if i not in rejected], np.int64) if rejected else np.arange(n)
         return Read({name: _kept(fields[name], kept, n) for name in self._spec.columns}, kept, rejected)
+
+    @property
+    def _used(self) -> list[str]:
+        return [p.name for p in (*self.numeric, *self.categories, *self.others)]
+
+    def needs(self, names: Sequence[str]) -> tuple[str, ...]:
+        """All but those that nothing is learned from."""
+        used = set(self._used)
+        return tuple(name for name in names if name in used)
 
     def check(self, columns: Mapping[str, Column]) -> None:
         """Raise DataError where a column that held numbers in training holds other text alone."""
