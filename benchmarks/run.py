@@ -8,7 +8,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("start", "digits", "levels", "loop_overhead", "kinds", "likes", "memory", "kill", "fuzz", "page")
+NAMES = (
+    "start",
+    "digits",
+    "levels",
+    "loop_overhead",
+    "kinds",
+    "likes",
+    "memory",
+    "kill",
+    "fuzz",
+    "ising",
+    "hopfield",
+    "page",
+)
 
 if __name__ == "__main__":
     codes = [subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode for name in NAMES]
