@@ -41,6 +41,7 @@ __all__ = ["answer_rows", "learn"]
 
 MOST_VALIDATION = 5_000  # rows looked at after each epoch
 EVALUATION_BATCH = 256
+FEW_STEPS = 100
 SHOWN = {
     "classify": "accuracy",
     "tags": "tags right",
@@ -93,6 +94,9 @@ def learn(
         )
     if recipe.training.seconds is not None:
         why = f"reached in {in_seconds(recipe.training.seconds)}"
+        if done.taken[0] < FEW_STEPS:
+            many = f"only {done.taken[0]:,} steps fit into {in_seconds(recipe.training.seconds)}"
+            narrator.say("Budget", f"{many}: too few to learn much; give more time")
         recipe = recipe.but("training.steps", done.steps[0], why)
         recipe = recipe.but("training.pace", list(done.paces[0] or ()), "how fast it was in each twentieth")
     rows = prepared.validation
@@ -192,7 +196,7 @@ def _narrated(events: Iterator[Event], narrator: Narrator, task: str) -> Done:
                 first, begin = now, event.step
             elif not estimated and (event.step - begin >= 5 or now - first > 2 or event.step == event.steps):
                 estimated = True
-                left = (now - first) / (event.step - begin) * (event.steps - event.step)
+                left = (now - first) / (event.step - begin) * max(1, event.steps - event.step)
                 narrator.say("Training", f"about {in_seconds(left)} on {_where()}")
             if estimated and (now - shown > 0.2 or event.step == event.steps):
                 shown = now
