@@ -55,12 +55,13 @@ class Machine:
         """What `layerwise doctor` says, a line each."""
         memory = f"{self.memory_bytes / 2**30:.0f} GB"
         products = "multiplies bfloat16 itself" if self.bfloat16 else "has no bfloat16 products of its own"
+        threads = torch.get_num_threads()
         gpu = f"{self.accelerator}, used by default" if self.accelerator else "none that torch can use"
         return (
             f"processor  {self.processor}, {self.cores} cores to use, {memory} of memory",
             f"vectors    {self.vectors}; {'the GPU' if self.accelerator else 'it'} {products}",
             f"GPU        {gpu}",
-            f"torch      {torch.__version__}, {torch.get_num_threads()} threads",
+            f"torch      {torch.__version__}, {threads} thread{'s' if threads > 1 else ''}",
         )
 
 

@@ -104,7 +104,7 @@ def test_what_is_no_example_is_left_out_with_a_reason(lay, pictures, tmp_path):
         "a/loop": "a link to a folder, which is read where it lies",
         "a/self.pgm": "a link that leads nowhere",
         "a/gone.pgm": "a link that leads nowhere",
-        "a/notes.txt": "not one of the 8 images: .txt",
+        "a/notes.txt": ".txt, where the other 8 are images",
         "top.pgm": "lies in no class folder",
     }
 

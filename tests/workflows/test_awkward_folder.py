@@ -17,7 +17,7 @@ BAD = {  # name: words of the reason
     "cats/letter.png": "no picture: it begins with 'Dear Sir",
     "cats/quiet.wav": "empty",
     "dogs/vast.png": "declares 9,000 x 9,000 pixels",
-    "cats/notes.txt": "not one of the 88 images",
+    "cats/notes.txt": ".txt, where the other 88 are images",
     "dogs/again": "a link to a folder",
     "dogs/gone.png": "a link that leads nowhere",
 }

@@ -13,7 +13,7 @@ import polars as pl
 
 from layerwise.data.cells import is_number
 from layerwise.data.source import LeftOut
-from layerwise.errors import DataError, shown
+from layerwise.errors import DataError, listed, shown
 
 __all__ = ["SEPARATORS", "Delimited", "read_delimited"]
 
@@ -251,7 +251,11 @@ def _headed(
     frame = frame.with_columns(pl.all().replace("", None))
     header = _has_header(frame)
     if header:
-        names = _unique([str(v or "").strip() for v in frame.row(0)])
+        given = [str(v or "").strip() for v in frame.row(0)]
+        names = _unique(given)
+        changed = [b for a, b in zip(given, names, strict=True) if a and a != b]
+        if changed:
+            notes.append(f"Columns of one name are told apart: {listed(changed)}.")
         frame = frame.slice(1)
     else:
         names = [f"column {i + 1}" for i in range(frame.width)]

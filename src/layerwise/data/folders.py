@@ -129,7 +129,7 @@ def _examples(listing: Listing) -> _Found:
     files = [f for f in listing.files if family(f) == chosen]
     what = chosen if chosen in FAMILIES else f"{chosen or 'bare'} files"
     left_out += [
-        LeftOut(f.name, f"not one of the {len(files):,} {what}: {f.suffix or 'no extension'}")
+        LeftOut(f.name, f"{f.suffix or 'no extension'}, where the other {len(files):,} are {what}")
         for f in listing.files
         if family(f) != chosen
     ]

@@ -42,7 +42,8 @@ def name_pieces(files: Sequence[File], template: str) -> tuple[dict[str, list[st
         example = stem(files[0].name, whole="/" in template)
         raise DataError(
             f"--name {shown(template)} fits none of the {len(files):,} file names, for example"
-            f" {shown(example)}"
+            f" {shown(example)}: names are held against it without their extension"
+            + (", and paths from the folder that was given on" if "/" in template else "")
         )
     rows = [pieces for pieces in found if pieces is not None]
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}, missed

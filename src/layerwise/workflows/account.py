@@ -37,7 +37,7 @@ def sections_of(
     task, seed, held = model.task, model.recipe.training.seed, prepared.test
     parts = Parts(prepared.train, prepared.validation, held, prepared.split.why)
     every = np.arange(len(prepared.store))
-    word = prepared.roles.group or "group"
+    word = prepared.roles.group or ("span" if prepared.split.kind == "time" else "group")
     groups, held_groups = prepared.groups, None if prepared.groups is None else prepared.groups[held]
     levels = look.levels(
         model.net,

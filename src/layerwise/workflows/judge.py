@@ -151,7 +151,8 @@ def _rival_at_random(prepared: Prepared, others: Mapping[str, np.ndarray], seed:
 
 
 def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Comparison) -> None:
-    over = f" in {metric.groups} groups" if metric.groups else ""
+    spans = "spans of time" if model.task.name == "forecast" else "groups"
+    over = f" in {metric.groups} {spans}" if metric.groups else ""
     said = figure(metric.value, metric.low, metric.high)
     lines = [f"held-out {metric.name.replace('_', ' ')} {said}, n = {metric.n:,}{over}"]
     if comparison.best is not None and comparison.ahead is not None:
