@@ -91,7 +91,7 @@ def test_with_chains_that_are_the_model_the_gradient_is_exact(weighted):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"visible": "softmax", "categories": 3}, {"visible": "gaussian"}, {"hidden": "bernoulli"}],
+    [{}, {"visible": "softmax", "categories": 3}, {"visible": "gaussian"}, {"hidden": "gaussian"}],
 )
 def test_the_gradient_is_the_difference_of_two_free_energies(options, weighted):
     """dF(data) - dF(chains), by autograd, to 1e-12, whatever the units."""

@@ -174,6 +174,37 @@ def test_gaussian_free_energy_and_log_z_are_integrals():
     assert exact_log_partition(rbm).value == pytest.approx(integral, abs=1e-6)
 
 
+@pytest.mark.parametrize("sizes", [(6, 2), (3, 2)])
+def test_free_energy_and_log_z_of_real_hidden_units_are_integrals(sizes):
+    """The linear code of an autoencoder: a grid of 2 real hidden units under all visible states."""
+    rbm = machine(*sizes, hidden="gaussian")
+    v = binary(sizes[0])
+    line = torch.linspace(-16, 16, 161, dtype=torch.float64)
+    h, cell = torch.cartesian_prod(line, line), 2 * float((line[1] - line[0]).log())
+    energies = torch.stack([rbm.energy(one.expand(len(h), -1), h) for one in v]).detach()
+    torch.testing.assert_close(
+        rbm.free_energy(v).detach(), -(-energies).logsumexp(1) - cell, atol=1e-9, rtol=0
+    )
+    assert exact_log_partition(rbm).value == pytest.approx(
+        float((-energies).flatten().logsumexp(0)) + cell, abs=1e-6
+    )
+    chance = (-energies).softmax(1)
+    torch.testing.assert_close(chance @ h, rbm.hidden_mean(v).detach(), atol=1e-9, rtol=0)
+
+
+def test_gibbs_between_real_hidden_and_binary_units_keeps_the_distribution():
+    rbm = machine(4, 2, hidden="gaussian")
+    v = binary(4)
+    p = (-rbm.free_energy(v)).softmax(0).detach()
+    draw = torch.Generator().manual_seed(8)
+    start = v[torch.multinomial(p, 40_000, replacement=True, generator=draw)]
+    moved = rbm.gibbs(start, generator=draw, sweeps=2)
+    code = 2.0 ** torch.arange(4, dtype=torch.float64)
+    seen = torch.bincount((moved @ code).long(), minlength=16)[(v @ code).long()] / 40_000
+    assert ((seen - p).abs() / (p * (1 - p) / 40_000).sqrt()).max() < 4.5
+    assert not torch.equal(moved, start)
+
+
 def test_the_gradient_of_the_log_likelihood_is_that_of_free_energies():
     """d log p = -dF(data) + E[dF]: log Z by autograd over all states, to 1e-6 in float64."""
     rbm = machine(6, 5)
@@ -262,10 +293,10 @@ def test_each_chain_has_its_own_inverse_temperature():
 # ---- annealed importance sampling
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "real hidden"])
 def test_ais_comes_within_a_tenth_of_a_nat_and_covers(kind):
-    options = KINDS[kind] | ({"deviations": None} if kind == "gaussian" else {})
-    rbm = machine(12, 8, scale=0.25 if kind == "gaussian" else 0.7, **options)
+    options = {**KINDS, "gaussian": {"visible": "gaussian"}, "real hidden": {"hidden": "gaussian"}}[kind]
+    rbm = machine(12, 8, scale=0.25 if "gaussian" in options.values() else 0.7, **options)
     truth = exact_log_partition(rbm).value
     found = [annealed_log_partition(rbm, Randomness(seed), betas=150) for seed in range(20)]
     assert max(abs(f.value - truth) for f in found[:5]) < 0.1
@@ -358,6 +389,8 @@ def test_units_that_do_not_fit_are_refused(options, words):
 def test_what_cannot_be_summed_or_is_of_unequal_length_is_refused():
     with pytest.raises(UsageError, match="2\\^30 states"):
         exact_log_partition(machine(40, 30))
+    with pytest.raises(UsageError, match="2\\^30 states"):
+        exact_log_partition(machine(30, 2, hidden="gaussian"))
     with pytest.raises(UsageError, match="unequal lengths"):
         RestrictedBoltzmannMachine(Spec(("time", "channel"), (None, 3), longest=4), width=2)
     with pytest.raises(UsageError, match="10 chains"):

@@ -37,11 +37,13 @@ class Estimate(NamedTuple):
 def exact_log_partition(rbm: RestrictedBoltzmannMachine) -> Estimate:
     """log Z by a sum over all states of the layer that has fewer, in float64.
 
-    Raises UsageError where that layer has more than 2^25 states, 25 units of 0 or 1, and for "relu" units.
+    Raises UsageError where that layer has more than 2^25 states, 25 units of 0 or 1 (real units have more than
+    any number), and for "relu" units.
     """
     _check(rbm)
     rbm = deepcopy(rbm).double()
-    visible, hidden = _log2_states(rbm.visible, rbm.weight.shape[0]), float(rbm.weight.shape[1])
+    inputs, width = rbm.weight.shape
+    visible, hidden = _log2_states(rbm.visible, inputs), _log2_states(rbm.hidden, width)
     smaller = min(visible, hidden)
     if smaller > MOST_UNITS:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, TypeAlias
 
 import torch
@@ -18,7 +19,13 @@ from layerwise.spec import Spec
 __all__ = ["Hidden", "RestrictedBoltzmannMachine", "Visible"]
 
 Visible: TypeAlias = Literal["bernoulli", "gaussian", "softmax"]
-Hidden: TypeAlias = Literal["bernoulli", "relu"]
+Hidden: TypeAlias = Literal["bernoulli", "gaussian", "relu"]
+
+_HIDDEN: Mapping[Hidden, Callable[[], Units]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "relu": Rectified,
+}
 
 
 class RestrictedBoltzmannMachine(Stage):
@@ -28,8 +35,10 @@ class RestrictedBoltzmannMachine(Stage):
 
     Visible units are 0 or 1 ("bernoulli"; data between are taken as probabilities), real ("gaussian", with
     fixed standard `deviations`, 1 where none are given) or groups of `categories` of which one is on
-    ("softmax"); hidden ones 0 or 1 or noisy rectified linear ("relu"). See `units` for the costs, and for
-    what is approximate of "relu". First weights are normal of deviation 0.01, hidden biases 0; for the
+    ("softmax"); hidden ones 0 or 1, real with noise of variance 1 ("gaussian", the linear code of Hinton and
+    Salakhutdinov 2006) or noisy rectified linear ("relu"). See `units` for the costs, and for what is
+    approximate of "relu". Where both layers are real there is a distribution only while all singular values of
+    W, in units of the deviations, are below 1. First weights are normal of deviation 0.01, hidden biases 0; for the
     visible ones call `start_at` (Hinton 2010, "A practical guide to training restricted Boltzmann
     machines", section 8).
 
@@ -52,7 +61,7 @@ class RestrictedBoltzmannMachine(Stage):
             raise UsageError("RestrictedBoltzmannMachine takes examples of one shape, got unequal lengths")
         units = inputs_of(self, spec)
         self.visible = _visible(visible, units, categories, deviations)
-        self.hidden: Units = Bernoulli() if hidden == "bernoulli" else Rectified()
+        self.hidden = _HIDDEN[hidden]()
         self.weight = nn.Parameter(normal(torch.empty(units, width), 0.01))
         self.visible_bias = nn.Parameter(torch.zeros(units))
         self.hidden_bias = nn.Parameter(torch.zeros(width))
