@@ -20,6 +20,7 @@ from layerwise.energy.markov import (
 from layerwise.energy.rbm import RestrictedBoltzmannMachine
 from layerwise.energy.tempering import Swapped, Tempering
 from layerwise.energy.units import Bernoulli, Gaussian, Rectified, Softmax, Units
+from layerwise.energy.unrolled import unrolled
 
 __all__ = [
     "Bernoulli",
@@ -47,4 +48,5 @@ __all__ = [
     "exact_marginals",
     "log_likelihood",
     "mean_field",
+    "unrolled",
 ]

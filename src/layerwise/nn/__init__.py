@@ -8,6 +8,7 @@ from layerwise.nn.describe import Level, describe, widest
 from layerwise.nn.embedding import Categories, Embedding, NgramBag
 from layerwise.nn.heads import Head
 from layerwise.nn.initialise import constrain
+from layerwise.nn.mirror import Mirrored, mirrored
 from layerwise.nn.numbers import PiecewiseLinear
 from layerwise.nn.pipeline import Composite, Pipeline
 from layerwise.nn.pooling import GlobalPool, Pool
@@ -33,6 +34,7 @@ __all__ = [
     "Level",
     "LogMel",
     "Maxout",
+    "Mirrored",
     "NgramBag",
     "PiecewiseLinear",
     "Pipeline",
@@ -46,5 +48,6 @@ __all__ = [
     "build",
     "constrain",
     "describe",
+    "mirrored",
     "widest",
 ]

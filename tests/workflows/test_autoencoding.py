@@ -1,0 +1,123 @@
+"""Deep autoencoders on digits: pretrained as in 2006, tuned by conjugate gradients, and as today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from layerwise.energy import unrolled
+from layerwise.nn import mirrored
+from layerwise.nn.stage import vector
+from layerwise.randomness import Randomness
+from layerwise.train import Reconstruction, Step, train
+from layerwise.values import Batch
+from layerwise.workflows.autoencoding import (
+    by_conjugate_gradients,
+    by_one_cycle,
+    first_weights,
+    machines,
+    pretraining,
+)
+
+WIDTHS = [48, 24, 6]
+
+
+@dataclass
+class Rows:
+    x: Tensor
+    size: int
+    rng: Randomness
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return len(self.x) // self.size
+
+    def at(self, step: int) -> Batch:
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = torch.randperm(len(self.x), generator=self.rng.at(epoch).generator("order"))
+        rows = order[place * self.size : (place + 1) * self.size]
+        return Batch(self.x[rows], None, None, rows)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Tensor:
+    x = load_digits().data[np.random.default_rng(0).permutation(1797)]
+    return torch.tensor(x / 16, dtype=torch.float32)
+
+
+def run(net, plan, x: Tensor) -> list[Step]:
+    events = train(net, plan, lambda size, rng: Rows(x[:1500], size, rng), seed=0)
+    return [event for event in events if isinstance(event, Step)]
+
+
+@torch.no_grad()
+def error(net, x: Tensor) -> float:
+    """Squared error of a held-out example, from logits."""
+    return (net.decoder(net.encoder(x[1500:])).sigmoid() - x[1500:]).square().sum(1).mean().item()
+
+
+@pytest.fixture(scope="module")
+def stack(pixels):
+    net = machines(vector(64), WIDTHS)
+    assert net.level1.weight.std().item() == pytest.approx(0.1, rel=0.05)
+    return net, run(net, pretraining(net, epochs=20), pixels)
+
+
+def test_each_machine_learns_alone_slowly_first(stack):
+    _, steps = stack
+    names = list(dict.fromkeys(step.phase for step in steps))
+    assert names == [f"{name}, momentum {m}" for name in ("level1", "level2", "code") for m in (0.5, 0.9)]
+    counts = [sum(step.phase == name for step in steps) for name in names]
+    assert counts == [30, 270] * 3  # of 15 batches of 100 an epoch
+    for name in ("level1", "level2"):
+        losses = [float(step.loss) for step in steps if step.phase.startswith(name)]
+        assert sum(losses[-15:]) < 0.5 * sum(losses[:15])
+
+
+def test_the_stack_keeps_more_than_the_mean_and_tuning_far_more(stack, pixels):
+    net = unrolled([rbm for _, rbm in stack[0].stages()])
+    mean = (pixels[1500:] - pixels[:1500].mean(0)).square().sum(1).mean().item()
+    before = error(net, pixels)
+    run(
+        net.encoder,
+        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20, size=500),),
+        pixels,
+    )
+    assert error(net, pixels) < 0.55 * before < 0.55 * 0.95 * mean
+
+
+def test_without_pretraining_the_same_net_says_the_mean_image(pixels):
+    """Levels of 0 to 1 and first weights as was the habit, as long a tuning: no way out of the plateau."""
+    with first_weights(0):
+        net = mirrored(vector(64), WIDTHS, activation="sigmoid", init="classic")
+    run(
+        net.encoder,
+        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20, size=500),),
+        pixels,
+    )
+    mean = (pixels[1500:] - pixels[:1500].mean(0)).square().sum(1).mean().item()
+    assert error(net, pixels) == pytest.approx(mean, rel=0.05)
+
+
+def test_as_today_it_beats_principal_components_of_the_same_number(pixels):
+    with first_weights(0):
+        net = mirrored(vector(64), WIDTHS, activation="gelu", norm="layer")
+    objective = Reconstruction(net.decoder, error="cross-entropy")
+    run(net.encoder, (by_one_cycle(objective, epochs=40, rate=0.004, size=100),), pixels)
+    centred = pixels - pixels[:1500].mean(0)
+    _, _, directions = torch.linalg.svd(centred[:1500], full_matrices=False)
+    kept = centred[1500:] @ directions[:6].T @ directions[:6]
+    assert error(net, pixels) < 0.75 * (centred[1500:] - kept).square().sum(1).mean().item()
+
+
+def test_first_weights_are_of_the_seed_and_leave_the_callers_randomness_alone():
+    state = torch.get_rng_state()
+    one, two, other = (machines(vector(8), [3], seed=seed).code.weight for seed in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+    assert torch.equal(torch.get_rng_state(), state)
