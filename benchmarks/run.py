@@ -20,6 +20,8 @@ NAMES = (
     "fuzz",
     "ising",
     "hopfield",
+    "ais",
+    "rbm_speed",
     "page",
 )
 

@@ -89,31 +89,32 @@ class ContrastiveDivergence(Objective):
         if self.sparsity is not None:
             if not isinstance(rbm.hidden, Bernoulli):
                 raise UsageError("sparsity is for hidden units of 0 or 1: leave it out for rectified ones")
-            self.register_buffer("activity", _shares(example, v) @ rbm.hidden_mean(v))
+            self.register_buffer("activity", _mean(rbm.hidden_mean(v), _shares(example)))
 
     @torch.no_grad()
     def gradients(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
         rbm, v = _machine(net), _data(batch)
-        shares = _shares(batch, v)
+        shares = _shares(batch)
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
         if self.persistent:
-            loss = _error(v[:SHOWN], rbm.visible_mean(h[:SHOWN]), shares[:SHOWN])
+            some = None if shares is None else shares[:SHOWN]
+            loss = _error(v[:SHOWN], rbm.visible_mean(h[:SHOWN]), some)
             model = self.visible if self.betas is None else self.visible[0]
-            x, model_shares = self.hidden_input, v.new_full((len(model),), 1 / len(model))
+            x, model_shares = self.hidden_input, None
         else:
             model, x, loss = self._reconstructed(rbm, v, x, shares, _generator(rng, v))
             model_shares = shares
-        data_v, data_h = shares @ v, h.mul_(shares[:, None])
-        model_h = rbm.hidden.mean(x).mul_(model_shares[:, None])
+        data_v, data_h = _mean(v, shares), _shared(h, shares)
+        model_h = _shared(rbm.hidden.mean(x), model_shares)
         weight = torch.mm(model.t(), model_h).addmm_(v.t(), data_h, alpha=-1)
-        hidden = model_h.sum(0) - data_h.sum(0)
+        hidden = model_h.sum(0).sub_(data_h.sum(0))
         if self.sparsity is not None:
             push = (self.activity - self.sparsity) * self.sparsity_cost
             hidden += push
             weight.addr_(data_v, push)
         _add(rbm.weight, weight)
-        _add(rbm.visible_bias, model_shares @ model - data_v)
+        _add(rbm.visible_bias, _mean(model, model_shares).sub_(data_v))
         _add(rbm.hidden_bias, hidden)
         return {"loss": loss}
 
@@ -122,12 +123,16 @@ class ContrastiveDivergence(Objective):
         if self.persistent:
             self._move(_machine(net), rng)
         if self.sparsity is not None:
-            v = _data(batch)
-            active = _shares(batch, v) @ _machine(net).hidden_mean(v)
+            active = _mean(_machine(net).hidden_mean(_data(batch)), _shares(batch))
             self.activity.lerp_(active, FORGET)
 
     def _reconstructed(
-        self, rbm: RestrictedBoltzmannMachine, v: Tensor, x: Tensor, shares: Tensor, generator: Generator
+        self,
+        rbm: RestrictedBoltzmannMachine,
+        v: Tensor,
+        x: Tensor,
+        shares: Tensor | None,
+        generator: Generator,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Visible states after k sweeps from data `v`, hidden input `x`; theirs; the first sweep's error."""
         first = None
@@ -149,13 +154,13 @@ class ContrastiveDivergence(Objective):
                 transition=lambda v, b, g: rbm.gibbs(v, generator=g, sweeps=self.k, beta=b),
             )
             pairs = rng.number("pairs") & 1
-            self.visible.copy_(ladder.step(self.visible, pairs, generator=generator).states)
-            self.hidden_input.copy_(rbm.hidden_input(self.visible[0]))
+            self.visible = ladder.step(self.visible, pairs, generator=generator).states
+            self.hidden_input = rbm.hidden_input(self.visible[0])
             return
         for _ in range(self.k):
             h = rbm.hidden.sample(self.hidden_input, generator)
-            self.visible.copy_(rbm.sample_visible(h, generator=generator))
-            self.hidden_input.copy_(rbm.hidden_input(self.visible))
+            self.visible = rbm.sample_visible(h, generator=generator)
+            self.hidden_input = rbm.hidden_input(self.visible)
 
 
 def _machine(net: nn.Module) -> RestrictedBoltzmannMachine:
@@ -177,16 +182,25 @@ def _data(batch: Batch) -> Tensor:
     return flat(batch.inputs)
 
 
-def _shares(batch: Batch, v: Tensor) -> Tensor:
-    """(N,) what each example counts in a mean: they add up to 1."""
-    if batch.weights is None:
-        return v.new_full((len(v),), 1 / len(v))
-    weights = batch.weights.to(v.dtype)
-    return weights / weights.sum().clamp_min(1e-12)
+def _shares(batch: Batch) -> Tensor | None:
+    """(N,) what each example counts in a mean, 1 in all; None where all count alike."""
+    return None if batch.weights is None else batch.weights / batch.weights.sum().clamp_min(1e-12)
 
 
-def _error(v: Tensor, mean: Tensor, shares: Tensor) -> Tensor:
-    return shares @ (v - mean).square_().mean(1) / shares.sum().clamp_min(1e-12)
+def _shared(h: Tensor, shares: Tensor | None) -> Tensor:
+    """Each row times its share, in place."""
+    return h.div_(len(h)) if shares is None else h.mul_(shares[:, None])
+
+
+def _mean(x: Tensor, shares: Tensor | None) -> Tensor:
+    """(N, U) to (U,)."""
+    return x.mean(0) if shares is None else shares.to(x.dtype) @ x
+
+
+def _error(v: Tensor, mean: Tensor, shares: Tensor | None) -> Tensor:
+    """The mean square of what the reconstruction misses, a visible unit."""
+    errors = (v - mean).square_().mean(1)
+    return errors.mean() if shares is None else errors @ shares.to(v.dtype) / shares.sum().clamp_min(1e-12)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:

@@ -1,0 +1,144 @@
+"""Examples a second of a restricted Boltzmann machine, 784 x 512, batch 128, float32.
+
+python -m benchmarks.rbm_speed [ROUNDS]
+
+In turns within one process: persistent contrastive divergence through the loop (momentum and weight cost
+included), scikit-learn's BernoulliRBM (persistent too), and the five matrix products of such a step alone,
+which are the ceiling. Once with all libraries held to one thread, in processor time, so that other work on the
+machine counts less, and once with a thread for each core, on the clock, which wants a machine that is
+otherwise idle. Medians over the rounds, of ratios within a round; the bar holds for either.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from sklearn.neural_network import BernoulliRBM
+from threadpoolctl import threadpool_info, threadpool_limits
+from torch import Tensor
+
+from benchmarks.record import recorded
+from layerwise.energy import RestrictedBoltzmannMachine
+from layerwise.nn.stage import vector
+from layerwise.train import ContrastiveDivergence, Phase, constant, optimiser, train
+from layerwise.values import Batch
+
+VISIBLE, HIDDEN, SIZE, STEPS, EPOCHS = 784, 512, 128, 60, 4
+CEILING = "five products alone"
+
+
+class Rows:
+    """The same rows in order, as scikit-learn takes them."""
+
+    steps_per_epoch = STEPS
+
+    def __init__(self, x: Tensor) -> None:
+        self._x, self._numbers = x, torch.arange(len(x))
+
+    def at(self, step: int) -> Batch:
+        rows = slice(step % STEPS * SIZE, (step % STEPS + 1) * SIZE)
+        return Batch(self._x[rows], None, None, self._numbers[rows])
+
+
+def ours(x: Tensor, **options: bool) -> None:
+    rbm = RestrictedBoltzmannMachine(vector(VISIBLE), width=HIDDEN)
+    make = optimiser("sgd", rate=0.05, momentum=0.5, decay=2e-4)
+    phase = Phase("rbm", ContrastiveDivergence(**options), make, size=SIZE, epochs=EPOCHS, schedule=constant)
+    for _ in train(rbm, (phase,), lambda *_: Rows(x), seed=0):
+        pass
+
+
+def theirs(x: Tensor) -> None:
+    BernoulliRBM(HIDDEN, learning_rate=0.05, batch_size=SIZE, n_iter=EPOCHS, random_state=0).fit(x.numpy())
+
+
+def ceiling(x: Tensor) -> None:
+    weight, gradient = torch.randn(VISIBLE, HIDDEN), torch.empty(VISIBLE, HIDDEN)
+    h, mean, v = torch.rand(SIZE, HIDDEN), torch.empty(SIZE, HIDDEN), torch.empty(SIZE, VISIBLE)
+    for step in range(EPOCHS * STEPS):
+        place = step % STEPS
+        data = x[place * SIZE : (place + 1) * SIZE]
+        torch.mm(data, weight, out=mean)
+        torch.mm(data.t(), h, out=gradient)
+        gradient.addmm_(v.t(), h, alpha=-1)
+        torch.mm(h, weight.t(), out=v)
+        torch.mm(v, weight, out=mean)
+
+
+RUNS: dict[str, Callable[[Tensor], None]] = {
+    CEILING: ceiling,
+    "layerwise, persistent": lambda x: ours(x, persistent=True),
+    "layerwise, CD-1": lambda x: ours(x),
+    "scikit-learn": theirs,
+}
+
+
+def speeds(rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Examples a second of each, for each round; the first, which warms up, is left out."""
+    x = (torch.rand(STEPS * SIZE, VISIBLE, generator=torch.Generator().manual_seed(0)) < 0.13).float()
+    found: dict[str, list[float]] = {name: [] for name in RUNS}
+    for turn in range(rounds + 1):
+        for name in sorted(RUNS, reverse=turn % 2 == 1):
+            began = clock()
+            RUNS[name](x)
+            if turn:
+                found[name].append(EPOCHS * len(x) / (clock() - began))
+    return found
+
+
+def ratio(found: dict[str, list[float]], one: str, other: str) -> float:
+    return statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
+
+
+def compared(threads: int, rounds: int) -> dict[str, Any]:
+    """The figures with so many threads."""
+    torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        found = speeds(rounds, time.process_time if threads == 1 else time.perf_counter)
+        libraries = sorted({f"{i['internal_api']} {i['num_threads']}" for i in threadpool_info()})
+    figures: dict[str, Any] = {
+        "clock": "processor time" if threads == 1 else "wall",
+        "load_over_the_last_minute": os.getloadavg()[0],
+        "libraries_and_threads": libraries,
+        "examples_a_second": {name: statistics.median(s) for name, s in found.items()},
+        "ceiling_times_scikit_learn": ratio(found, CEILING, "scikit-learn"),
+    }
+    for way in ("persistent", "CD-1"):
+        name = f"layerwise, {way}"
+        figures[way] = {
+            "times_scikit_learn": ratio(found, name, "scikit-learn"),
+            "of_the_ceiling": ratio(found, name, CEILING),
+        }
+    reached = figures["persistent"]
+    figures["holds"] = reached["times_scikit_learn"] >= 1.6 and reached["of_the_ceiling"] >= 0.65
+    return figures
+
+
+def main() -> int:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    bar = "at least 1.6 times scikit-learn and 0.65 of the five products alone, persistent, float32"
+    shape = f"{VISIBLE} x {HIDDEN}, batch {SIZE}, float32"
+    with recorded("rbm_speed", bar=bar, shape=shape, rounds=rounds) as figures:
+        for threads in sorted({1, len(os.sched_getaffinity(0))}):
+            figures[f"threads {threads}"] = r = compared(threads, rounds)
+            print(f"{threads} thread{'s' * (threads > 1)}, {r['clock']}")
+            for name, speed in r["examples_a_second"].items():
+                print(f"  {name:<24}{speed:9,.0f} examples a second")
+            for way in ("persistent", "CD-1"):
+                print(
+                    f"  {way}: {r[way]['times_scikit_learn']:.2f} x scikit-learn,"
+                    f" {r[way]['of_the_ceiling']:.2f} of the ceiling",
+                    flush=True,
+                )
+        figures["holds"] = any(r["holds"] for r in figures.values())
+    return 0 if figures["holds"] else 5
+
+
+if __name__ == "__main__":
+    sys.exit(main())
