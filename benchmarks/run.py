@@ -22,6 +22,7 @@ NAMES = (
     "hopfield",
     "ais",
     "rbm_speed",
+    "autoencoder",
     "page",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import lzma
 import os
@@ -14,6 +15,16 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 DATA = Path(os.environ.get("LAYERWISE_DATA", "data"))
+
+
+def mnist(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (N, 28, 28) and labels (N,), uint8, of "train" or "t10k"."""
+
+    def read(name: str, header: int) -> np.ndarray:
+        with gzip.open(DATA / "mnist" / f"{part}-{name}-ubyte.gz") as f:
+            return np.frombuffer(f.read(), np.uint8, offset=header)
+
+    return read("images-idx3", 16).reshape(-1, 28, 28).copy(), read("labels-idx1", 8).copy()
 
 
 def right_whales(folder: Path) -> Path:
