@@ -11,12 +11,15 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from layerwise.energy import unrolled
+from layerwise.errors import UsageError
 from layerwise.nn import mirrored
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.train import Reconstruction, Step, train
 from layerwise.values import Batch
 from layerwise.workflows.autoencoding import (
+    Coding,
+    autoencode,
     by_conjugate_gradients,
     by_one_cycle,
     first_weights,
@@ -121,3 +124,76 @@ def test_first_weights_are_of_the_seed_and_leave_the_callers_randomness_alone():
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+# ---- one call
+
+
+def coded(x: Tensor, coding: Coding, *, unit: bool = True) -> tuple[Tensor, float]:
+    """Codes of held-out examples, and the share of their variance that is lost."""
+    net = autoencode(
+        lambda size, rng: Rows(x[:1500], min(size, 500), rng), vector(64), coding, unit=unit, seed=0
+    )
+    with torch.no_grad():
+        codes = net.encoder.eval()(x[1500:])
+        lost = (net.decoder.eval()(codes) - x[1500:]).square().sum()
+    return codes, (lost / (x[1500:] - x[:1500].mean(0)).square().sum()).item()
+
+
+@pytest.mark.parametrize("pretrain", ["rbm", None])
+@pytest.mark.parametrize("unit", [True, False])
+def test_codes_of_probabilities_and_of_real_values(pixels, pretrain, unit):
+    x = pixels if unit else (pixels - pixels.mean(0)) / pixels.std(0).clamp_min(0.1)
+    codes, lost = coded(x, Coding((32, 8), pretrain, epochs=20), unit=unit)
+    assert codes.shape == (297, 8)
+    assert codes.min() < 0 < codes.max()  # linear
+    assert lost < (0.45 if unit else 0.7)
+
+
+@pytest.mark.parametrize("pretrain", ["rbm", None])
+def test_sparse_codes_are_as_active_as_was_asked(pixels, pretrain):
+    activity = {
+        sparsity: coded(pixels, Coding((32,), pretrain, sparsity=sparsity, epochs=20))[0].mean().item()
+        for sparsity in (0.1, 0.3)
+    }
+    for sparsity, found in activity.items():
+        assert found == pytest.approx(sparsity, abs=0.05)
+
+
+def test_contraction_flattens_the_code(pixels):
+    plain, firm = (
+        coded(pixels, Coding((16,), contraction=c, sparsity=0.3, epochs=20))[0].std(0).mean()
+        for c in (0.0, 20.0)
+    )
+    assert firm < 0.8 * plain
+
+
+def test_noise_makes_a_code_that_bears_noise(pixels):
+    draw = torch.Generator().manual_seed(1)
+    held = pixels[1500:]
+    spoiled = held * (torch.rand(held.shape, generator=draw) > 0.4)
+
+    def lost(noise: float) -> float:
+        net = autoencode(
+            lambda size, rng: Rows(pixels[:1500], size, rng), vector(64), Coding((64, 16), noise=noise, epochs=20),
+            unit=True, seed=0,
+        )  # fmt: skip
+        with torch.no_grad():
+            return (net.decoder(net.encoder(spoiled)) - held).square().sum(1).mean().item()
+
+    assert lost(0.4) < 0.85 * lost(0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pretrain": "dbn"}, "'rbm' or None, got 'dbn'"),
+        ({"noise": 1.0}, "below 1, got 1.0"),
+        ({"contraction": -1.0}, "at least 0, got -1.0"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, words):
+    with pytest.raises(UsageError, match=words):
+        Coding((2,), **options)
+    with pytest.raises(UsageError, match="width of its code"):
+        machines(vector(4), [])

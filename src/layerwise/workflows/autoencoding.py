@@ -1,16 +1,20 @@
-"""Deep autoencoders: the plans by which they learned in 2006, and by which they learn today."""
+"""Deep autoencoders: the plans by which they learned in 2006 and by which they learn today, and one call of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
+from torch import nn
 
-from layerwise.energy import Gaussian, RestrictedBoltzmannMachine
-from layerwise.energy.rbm import Visible
-from layerwise.nn import Pipeline
+from layerwise.energy import Gaussian, RestrictedBoltzmannMachine, unrolled
+from layerwise.energy.rbm import Hidden, Visible
+from layerwise.errors import UsageError, shown
+from layerwise.nn import Mirrored, Pipeline, mirrored
 from layerwise.nn.initialise import normal
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
@@ -18,22 +22,114 @@ from layerwise.spec import Spec
 from layerwise.train import (
     ConjugateGradients,
     ContrastiveDivergence,
+    Data,
     Objective,
     Phase,
     Plan,
+    Reconstruction,
     constant,
     greedy,
     optimiser,
+    train,
 )
+from layerwise.train.reconstruct import masked
 
-__all__ = ["by_conjugate_gradients", "by_one_cycle", "first_weights", "machines", "pretraining"]
+__all__ = [
+    "Coding",
+    "autoencode",
+    "by_conjugate_gradients",
+    "by_one_cycle",
+    "first_weights",
+    "machines",
+    "pretraining",
+]
+
+SPARSITY_WEIGHT = 3.0  # Ng 2011, "Sparse autoencoder"
 
 
-def machines(spec: Spec, widths: Sequence[int], *, visible: Visible = "bernoulli", seed: int = 0) -> Pipeline:
-    """Restricted Boltzmann machines, one on the other: `level1`, ..., and `code`, whose units are real.
+@dataclass(frozen=True)
+class Coding:
+    """How an autoencoder is to code: each line of it, with what it may be.
+
+    `widths`   of the levels, the code last
+    `pretrain` "rbm": levels from 0 to 1 that restricted Boltzmann machines begin, tuned by conjugate gradients,
+               as Hinton and Salakhutdinov 2006; None: rectified levels with layer norm, AdamW and one cycle
+    `noise`    share of the values that are set to 0 before they are seen (a denoising autoencoder)
+    `sparsity` how active each unit of the code is to be on average, between 0 and 1; the code is from 0 to 1
+               then, and linear otherwise
+    `contraction` weight of the squared norm of the code's Jacobian
+    `epochs`   passes of training, and of each machine's pretraining
+    """
+
+    widths: tuple[int, ...]
+    pretrain: Literal["rbm"] | None = None
+    noise: float = 0.0
+    sparsity: float | None = None
+    contraction: float = 0.0
+    epochs: float = 50.0
+
+    def __post_init__(self) -> None:
+        if self.pretrain not in ("rbm", None):
+            raise UsageError(f"pretrain must be 'rbm' or None, got {shown(self.pretrain)}")
+        if not 0 <= self.noise < 1:
+            raise UsageError(f"noise is a share of the values, at least 0 and below 1, got {self.noise}")
+        if not self.contraction >= 0:
+            raise UsageError(f"contraction must be at least 0, got {self.contraction}")
+
+
+def autoencode(data: Data, spec: Spec, coding: Coding, *, unit: bool, seed: int) -> Mirrored:
+    """An encoder and a decoder trained on `data`, examples of that look; the decoder gives values again.
+
+    `unit` says that all values lie from 0 to 1: they are then taken as probabilities, and cross-entropy is
+    descended; otherwise squared error, which suits values of unit variance.
+    """
+    code: Hidden = "gaussian" if coding.sparsity is None else "bernoulli"
+    if coding.pretrain == "rbm":
+        visible: Visible = "bernoulli" if unit else "gaussian"
+        stack = machines(spec, coding.widths, visible=visible, code=code, seed=seed)
+        _run(stack, pretraining(stack, epochs=coding.epochs), data, seed)
+        net = unrolled([rbm for _, rbm in stack.stages() if isinstance(rbm, RestrictedBoltzmannMachine)])
+    else:
+        with first_weights(seed):
+            net = mirrored(
+                spec, coding.widths, norm="layer", code=None if coding.sparsity is None else "sigmoid"
+            )
+    objective = Reconstruction(
+        net.decoder,
+        error="cross-entropy" if unit else "squared",
+        corrupt=masked(coding.noise) if coding.noise else None,
+        sparsity=None if coding.sparsity is None else (coding.sparsity, SPARSITY_WEIGHT),
+        contraction=coding.contraction,
+    )
+    if coding.pretrain == "rbm":
+        phase = by_conjugate_gradients(objective, epochs=coding.epochs)
+    else:
+        phase = by_one_cycle(objective, epochs=coding.epochs, rate=4e-3, size=128, decay=0.01)
+    _run(net.encoder, (phase,), data, seed)
+    if unit:
+        net = Mirrored(net.encoder, Pipeline(values=net.decoder, bounded=nn.Sigmoid()))
+    return net
+
+
+def _run(net: nn.Module, plan: Plan, data: Data, seed: int) -> None:
+    for _ in train(net, plan, data, seed=seed):
+        pass
+
+
+def machines(
+    spec: Spec,
+    widths: Sequence[int],
+    *,
+    visible: Visible = "bernoulli",
+    code: Hidden = "gaussian",
+    seed: int = 0,
+) -> Pipeline:
+    """Restricted Boltzmann machines, one on the other: `level1`, ..., and `code`, of hidden units `code`.
 
     `visible` are the units of the lowest; those above see 0 or 1. First weights are normal of deviation 0.1.
     """
+    if not widths:
+        raise UsageError("a stack needs at least the width of its code, got none")
     stages: dict[str, RestrictedBoltzmannMachine] = {}
     with first_weights(seed):
         for place, width in enumerate(widths, 1):
@@ -42,7 +138,7 @@ def machines(spec: Spec, widths: Sequence[int], *, visible: Visible = "bernoulli
                 spec,
                 width=width,
                 visible=visible if place == 1 else "bernoulli",
-                hidden="gaussian" if top else "bernoulli",
+                hidden=code if top else "bernoulli",
             )
             normal(rbm.weight.data, 0.1)
             stages["code" if top else f"level{place}"] = rbm
