@@ -68,7 +68,7 @@ def alexnet_small(spec: Spec, task: Task, n: int) -> Blueprint:
         StageChoice("fc7", "Dense", {"width": 2048, "dropout": 0.5}),
     )
     alter = asdict(Amounts(shift=2, flip=spec.shape[0] == 3))
-    training = Training("sgd", 0.01, decay=5e-4, batch=128, epochs=_epochs(n, 8), alter=alter, clip=5.0)
+    training = Training("sgd", 0.02, decay=5e-4, batch=128, epochs=_epochs(n, 8), alter=alter, clip=5.0)
     return Blueprint(network, training, {"network": "AlexNet in small (Krizhevsky et al. 2012)"})
 
 
