@@ -53,7 +53,7 @@ class Coding:
 
     `widths`   of the levels, the code last
     `pretrain` "rbm": levels from 0 to 1 that restricted Boltzmann machines begin, tuned by conjugate gradients,
-               as Hinton and Salakhutdinov 2006; None: rectified levels with layer norm, AdamW and one cycle
+               as Hinton and Salakhutdinov 2006; None: GELU levels with batch norm, AdamW and one cycle
     `noise`    share of the values that are set to 0 before they are seen (a denoising autoencoder)
     `sparsity` how active each unit of the code is to be on average, between 0 and 1; the code is from 0 to 1
                then, and linear otherwise
@@ -92,7 +92,11 @@ def autoencode(data: Data, spec: Spec, coding: Coding, *, unit: bool, seed: int)
     else:
         with first_weights(seed):
             net = mirrored(
-                spec, coding.widths, norm="layer", code=None if coding.sparsity is None else "sigmoid"
+                spec,
+                coding.widths,
+                activation="gelu",
+                norm="batch",
+                code=None if coding.sparsity is None else "sigmoid",
             )
     objective = Reconstruction(
         net.decoder,
