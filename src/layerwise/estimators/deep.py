@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, column_or_1d, validate_data
 
 from layerwise.data import memory_source
-from layerwise.estimators.inputs import kind_of, plain
+from layerwise.estimators.inputs import kind_of, plain, seed_of
 from layerwise.estimators.weights import arranged, checked_weights
 from layerwise.model import Model
 from layerwise.tasks import Classify, Regress, Task
@@ -46,7 +46,7 @@ class _Deep(BaseEstimator):  # type: ignore[misc]
             like=self.like,
             settings={**(self.settings or {}), **settings},
             budget=self.budget,
-            seed=_seed(self.random_state),
+            seed=seed_of(self.random_state),
         )
 
     def _learn_more(self, X: Any, y: np.ndarray, weights: np.ndarray | None) -> None:
@@ -215,11 +215,3 @@ def _check_length(X: Any, y: np.ndarray) -> None:
         raise ValueError(f"X has {len(X)} rows and y has {len(y)}: give a target for each row")
     if len(y) < 2:
         raise ValueError(f"found 1 sample (n_samples={len(y)}); at least 2 are needed to learn from")
-
-
-def _seed(random_state: Any) -> int:
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    return int(random_state)

@@ -11,11 +11,13 @@ import numpy as np
 from layerwise.data import Column
 from layerwise.kinds import KINDS
 
-__all__ = ["kind_of", "plain"]
+__all__ = ["kind_of", "plain", "seed_of"]
 
 
 def plain(X: Any) -> bool:
     """Whether X is, or should be, a matrix of numbers (N, F), which scikit-learn checks."""
+    if isinstance(X, str | os.PathLike):
+        return False
     if isinstance(X, list | tuple) and X and all(isinstance(x, str | os.PathLike) for x in X):
         return False
     if isinstance(X, list | tuple) and X and all(isinstance(x, np.ndarray) and x.ndim > 1 for x in X):
@@ -34,3 +36,12 @@ def kind_of(columns: Mapping[str, Column]) -> str:
         return "table"
     claimed = (kind.name for kind in KINDS if kind.claims(columns) is not None)
     return next(claimed, "table")
+
+
+def seed_of(random_state: Any) -> int:
+    """What scikit-learn calls a random state as a seed; None draws one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    return int(random_state)
