@@ -54,7 +54,7 @@ def pixels() -> Tensor:
 
 
 def run(net, plan, x: Tensor) -> list[Step]:
-    events = train(net, plan, lambda size, rng: Rows(x[:1500], size, rng), seed=0)
+    events = train(net, plan, lambda size, rng: Rows(x[:1500], min(size, 500), rng), seed=0)
     return [event for event in events if isinstance(event, Step)]
 
 
@@ -88,7 +88,7 @@ def test_the_stack_keeps_more_than_the_mean_and_tuning_far_more(stack, pixels):
     before = error(net, pixels)
     run(
         net.encoder,
-        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20, size=500),),
+        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20),),
         pixels,
     )
     assert error(net, pixels) < 0.55 * before < 0.55 * 0.95 * mean
@@ -100,7 +100,7 @@ def test_without_pretraining_the_same_net_says_the_mean_image(pixels):
         net = mirrored(vector(64), WIDTHS, activation="sigmoid", init="classic")
     run(
         net.encoder,
-        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20, size=500),),
+        (by_conjugate_gradients(Reconstruction(net.decoder, error="cross-entropy"), epochs=20),),
         pixels,
     )
     mean = (pixels[1500:] - pixels[:1500].mean(0)).square().sum(1).mean().item()
@@ -131,9 +131,7 @@ def test_first_weights_are_of_the_seed_and_leave_the_callers_randomness_alone():
 
 def coded(x: Tensor, coding: Coding, *, unit: bool = True) -> tuple[Tensor, float]:
     """Codes of held-out examples, and the share of their variance that is lost."""
-    net = autoencode(
-        lambda size, rng: Rows(x[:1500], min(size, 500), rng), vector(64), coding, unit=unit, seed=0
-    )
+    net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, x), unit=unit, seed=0)
     with torch.no_grad():
         codes = net.encoder.eval()(x[1500:])
         lost = (net.decoder.eval()(codes) - x[1500:]).square().sum()
@@ -174,10 +172,8 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
     spoiled = held * (torch.rand(held.shape, generator=draw) > 0.4)
 
     def lost(noise: float) -> float:
-        net = autoencode(
-            lambda size, rng: Rows(pixels[:1500], size, rng), vector(64), Coding((64, 16), noise=noise, epochs=20),
-            unit=True, seed=0,
-        )  # fmt: skip
+        coding = Coding((64, 16), noise=noise, epochs=20)
+        net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, pixels), unit=True, seed=0)
         with torch.no_grad():
             return (net.decoder(net.encoder(spoiled)) - held).square().sum(1).mean().item()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,6 @@ from layerwise.spec import Spec
 from layerwise.train import (
     ConjugateGradients,
     ContrastiveDivergence,
-    Data,
     Objective,
     Phase,
     Plan,
@@ -30,7 +29,6 @@ from layerwise.train import (
     constant,
     greedy,
     optimiser,
-    train,
 )
 from layerwise.train.reconstruct import masked
 
@@ -77,17 +75,20 @@ class Coding:
             raise UsageError(f"contraction must be at least 0, got {self.contraction}")
 
 
-def autoencode(data: Data, spec: Spec, coding: Coding, *, unit: bool, seed: int) -> Mirrored:
-    """An encoder and a decoder trained on `data`, examples of that look; the decoder gives values again.
+def autoencode(
+    coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None], *, unit: bool, seed: int
+) -> Mirrored:
+    """An encoder and a decoder, trained on examples of that look by `run`; the decoder gives values again.
 
-    `unit` says that all values lie from 0 to 1: they are then taken as probabilities, and cross-entropy is
-    descended; otherwise squared error, which suits values of unit variance.
+    `run(net, plan)` trains in place. `unit` says that all values lie from 0 to 1: they are then taken as
+    probabilities, and cross-entropy is descended; otherwise squared error, which suits values of unit variance.
     """
-    code: Hidden = "gaussian" if coding.sparsity is None else "bernoulli"
+    sparse = coding.sparsity is not None
     if coding.pretrain == "rbm":
+        code: Hidden = "bernoulli" if sparse else "gaussian"
         visible: Visible = "bernoulli" if unit else "gaussian"
         stack = machines(spec, coding.widths, visible=visible, code=code, seed=seed)
-        _run(stack, pretraining(stack, epochs=coding.epochs), data, seed)
+        run(stack, pretraining(stack, epochs=coding.epochs))
         net = unrolled([rbm for _, rbm in stack.stages() if isinstance(rbm, RestrictedBoltzmannMachine)])
     else:
         with first_weights(seed):
@@ -96,7 +97,7 @@ def autoencode(data: Data, spec: Spec, coding: Coding, *, unit: bool, seed: int)
                 coding.widths,
                 activation="gelu",
                 norm="batch",
-                code=None if coding.sparsity is None else "sigmoid",
+                code="sigmoid" if sparse else None,
             )
     objective = Reconstruction(
         net.decoder,
@@ -109,15 +110,10 @@ def autoencode(data: Data, spec: Spec, coding: Coding, *, unit: bool, seed: int)
         phase = by_conjugate_gradients(objective, epochs=coding.epochs)
     else:
         phase = by_one_cycle(objective, epochs=coding.epochs, rate=4e-3, size=128, decay=0.01)
-    _run(net.encoder, (phase,), data, seed)
+    run(net.encoder, (phase,))
     if unit:
         net = Mirrored(net.encoder, Pipeline(values=net.decoder, bounded=nn.Sigmoid()))
     return net
-
-
-def _run(net: nn.Module, plan: Plan, data: Data, seed: int) -> None:
-    for _ in train(net, plan, data, seed=seed):
-        pass
 
 
 def machines(
