@@ -129,9 +129,9 @@ def test_first_weights_are_of_the_seed_and_leave_the_callers_randomness_alone():
 # ---- one call
 
 
-def coded(x: Tensor, coding: Coding, *, unit: bool = True) -> tuple[Tensor, float]:
+def coded(x: Tensor, coding: Coding) -> tuple[Tensor, float]:
     """Codes of held-out examples, and the share of their variance that is lost."""
-    net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, x), unit=unit, seed=0)
+    net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, x), seed=0)
     with torch.no_grad():
         codes = net.encoder.eval()(x[1500:])
         lost = (net.decoder.eval()(codes) - x[1500:]).square().sum()
@@ -139,10 +139,11 @@ def coded(x: Tensor, coding: Coding, *, unit: bool = True) -> tuple[Tensor, floa
 
 
 @pytest.mark.parametrize("pretrain", ["rbm", None])
-@pytest.mark.parametrize("unit", [True, False])
-def test_codes_of_probabilities_and_of_real_values(pixels, pretrain, unit):
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_codes_of_probabilities_and_of_real_values(pixels, pretrain, visible):
+    unit = visible == "bernoulli"
     x = pixels if unit else (pixels - pixels.mean(0)) / pixels.std(0).clamp_min(0.1)
-    codes, lost = coded(x, Coding((32, 8), pretrain, epochs=20), unit=unit)
+    codes, lost = coded(x, Coding((32, 8), pretrain, visible, epochs=20))
     assert codes.shape == (297, 8)
     assert codes.min() < 0 < codes.max()  # linear
     assert lost < (0.45 if unit else 0.7)
@@ -173,7 +174,7 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
 
     def lost(noise: float) -> float:
         coding = Coding((64, 16), noise=noise, epochs=20)
-        net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, pixels), unit=True, seed=0)
+        net = autoencode(coding, vector(64), lambda net, plan: run(net, plan, pixels), seed=0)
         with torch.no_grad():
             return (net.decoder(net.encoder(spoiled)) - held).square().sum(1).mean().item()
 
@@ -184,6 +185,7 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
     ("options", "words"),
     [
         ({"pretrain": "dbn"}, "'rbm' or None, got 'dbn'"),
+        ({"visible": "softmax"}, "'bernoulli' or 'gaussian', got 'softmax'"),
         ({"noise": 1.0}, "below 1, got 1.0"),
         ({"contraction": -1.0}, "at least 0, got -1.0"),
     ],

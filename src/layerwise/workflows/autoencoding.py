@@ -52,6 +52,8 @@ class Coding:
     `widths`   of the levels, the code last
     `pretrain` "rbm": levels from 0 to 1 that restricted Boltzmann machines begin, tuned by conjugate gradients,
                as Hinton and Salakhutdinov 2006; None: GELU levels with batch norm, AdamW and one cycle
+    `visible`  "bernoulli": all values lie from 0 to 1, are taken as probabilities, and cross-entropy is
+               descended; "gaussian": any values of about unit variance, and squared error is
     `noise`    share of the values that are set to 0 before they are seen (a denoising autoencoder)
     `sparsity` how active each unit of the code is to be on average, between 0 and 1; the code is from 0 to 1
                then, and linear otherwise
@@ -61,6 +63,7 @@ class Coding:
 
     widths: tuple[int, ...]
     pretrain: Literal["rbm"] | None = None
+    visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     noise: float = 0.0
     sparsity: float | None = None
     contraction: float = 0.0
@@ -69,25 +72,23 @@ class Coding:
     def __post_init__(self) -> None:
         if self.pretrain not in ("rbm", None):
             raise UsageError(f"pretrain must be 'rbm' or None, got {shown(self.pretrain)}")
+        if self.visible not in ("bernoulli", "gaussian"):
+            raise UsageError(f"visible must be 'bernoulli' or 'gaussian', got {shown(self.visible)}")
         if not 0 <= self.noise < 1:
             raise UsageError(f"noise is a share of the values, at least 0 and below 1, got {self.noise}")
         if not self.contraction >= 0:
             raise UsageError(f"contraction must be at least 0, got {self.contraction}")
 
 
-def autoencode(
-    coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None], *, unit: bool, seed: int
-) -> Mirrored:
-    """An encoder and a decoder, trained on examples of that look by `run`; the decoder gives values again.
+def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None], *, seed: int) -> Mirrored:
+    """An encoder and a decoder of examples of that look; `run(net, plan)` trains in place.
 
-    `run(net, plan)` trains in place. `unit` says that all values lie from 0 to 1: they are then taken as
-    probabilities, and cross-entropy is descended; otherwise squared error, which suits values of unit variance.
+    The decoder gives values again, whatever was descended.
     """
-    sparse = coding.sparsity is not None
+    sparse, unit = coding.sparsity is not None, coding.visible == "bernoulli"
     if coding.pretrain == "rbm":
         code: Hidden = "bernoulli" if sparse else "gaussian"
-        visible: Visible = "bernoulli" if unit else "gaussian"
-        stack = machines(spec, coding.widths, visible=visible, code=code, seed=seed)
+        stack = machines(spec, coding.widths, visible=coding.visible, code=code, seed=seed)
         run(stack, pretraining(stack, epochs=coding.epochs))
         net = unrolled([rbm for _, rbm in stack.stages() if isinstance(rbm, RestrictedBoltzmannMachine)])
     else:

@@ -1,0 +1,110 @@
+"""`Autoencoder`: codes that examples can be brought back from, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from torch import Tensor, nn
+
+from layerwise.estimators.inputs import seed_of
+from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.nn.stage import vector
+from layerwise.train import Plan
+from layerwise.workflows.autoencoding import Coding, autoencode
+from layerwise.workflows.unlabelled import follow
+
+__all__ = ["Autoencoder"]
+
+
+class Autoencoder(Unlabelled):
+    """A deep autoencoder: `transform` gives codes, `inverse_transform` brings examples back from them.
+
+    X is a matrix (N, F) of numbers, or raw: a folder of pictures, a list of paths, arrays (N, H, W).
+    `widths` are those of the levels, the code last; the decoder mirrors them. With `pretrain="rbm"` the levels
+    are begun by restricted Boltzmann machines and tuned by conjugate gradients (Hinton and Salakhutdinov
+    2006), which takes its time; without, training is that of today. `noise` is the share of values that
+    are set to 0 before they are seen (Vincent et al. 2008); `sparsity` how active, between 0 and 1, each unit
+    of the code is to be (Ng 2011), which makes the code one of sigmoids, linear otherwise; `contraction`
+    the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are passes of training, and
+    of each machine's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless they are there, and
+    descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends squared error.
+
+    Attributes: `encoder_` and `decoder_` (Pipelines of float64 weights, on `vectors_`), `vectors_` (how X
+    becomes vectors and back), `n_features_in_` where X is a matrix.
+
+    >>> from sklearn.datasets import load_digits
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> Autoencoder([32, 8], epochs=2).fit(X).transform(X[:3]).shape
+    (3, 8)
+    """
+
+    encoder_: nn.Module
+    decoder_: nn.Module
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        *,
+        pretrain: Literal["rbm"] | None = None,
+        noise: float = 0.0,
+        sparsity: float | None = None,
+        contraction: float = 0.0,
+        visible: Literal["bernoulli", "gaussian"] = "bernoulli",
+        epochs: float = 50,
+        kind: str | None = None,
+        reading: dict[str, Any] | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.widths = widths
+        self.pretrain = pretrain
+        self.noise = noise
+        self.sparsity = sparsity
+        self.contraction = contraction
+        self.visible = visible
+        self.epochs = epochs
+        self.kind = kind
+        self.reading = reading
+        self.random_state = random_state
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.widths[-1]
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn hands y to every step
+        """Train on all of X; y is ignored. Returns self."""
+        coding = Coding(
+            tuple(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
+            self.epochs,
+        )  # fmt: skip
+        seed = seed_of(self.random_state)
+        with self._stored(X, unit=self.visible == "bernoulli") as store:
+
+            def run(net: nn.Module, plan: Plan) -> None:
+                follow(net, plan, self.vectors_, store, seed=seed)
+
+            net = autoencode(coding, vector(self.vectors_.width), run, seed=seed)
+        self.encoder_, self.decoder_ = net.encoder.double().eval(), net.decoder.double().eval()
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """(N, K) the code of each example."""
+        return self._mapped(X, lambda v: self.encoder_(v))
+
+    def inverse_transform(self, H: Any) -> np.ndarray:
+        """Examples like those of X, in its units, from codes (N, K)."""
+        codes = self._features(H)
+        return self._restored(self.decoder_(codes).detach())
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(N,) minus the squared error of each example brought back, summed over its values as `vectors_` has them."""
+        return self._mapped(X, self._error)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """The mean of `score_samples`: the higher, the more of X the codes keep."""
+        return float(self.score_samples(X).mean())
+
+    def _error(self, v: Tensor) -> Tensor:
+        error: Tensor = (self.decoder_(self.encoder_(v)) - v).square().sum(1)
+        return -error

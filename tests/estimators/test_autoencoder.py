@@ -1,0 +1,134 @@
+"""`Autoencoder` keeps scikit-learn's contract, and takes matrices and raw files."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from layerwise.errors import UsageError
+from layerwise.estimators.autoencoder import Autoencoder
+
+
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's checks provoke warnings
+@parametrize_with_checks(
+    [
+        Autoencoder([6, 2], epochs=2),
+        Autoencoder([6, 2], epochs=2, pretrain="rbm", visible="gaussian", noise=0.2, sparsity=0.2),
+    ]
+)
+def test_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    return data.data, data.target, data.images
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return Autoencoder([64, 8], epochs=25).fit(digits[0][:1500])
+
+
+def test_codes_bring_back_more_than_principal_components(digits, fitted):
+    X = digits[0]
+    held = X[1500:]
+    codes = fitted.transform(held)
+    back = fitted.inverse_transform(codes)
+    assert codes.shape == (297, 8)
+    assert back.shape == held.shape
+    pca = PCA(8).fit(X[:1500])
+    by_pca = np.square(pca.inverse_transform(pca.transform(held)) - held).sum(1).mean()
+    assert np.square(back - held).sum(1).mean() < 0.85 * by_pca
+
+
+def test_scores_are_minus_the_squared_error_of_vectors(digits, fitted):
+    held = digits[0][1500:]
+    back = fitted.inverse_transform(fitted.transform(held))
+    spread = fitted.vectors_.spread
+    np.testing.assert_allclose(
+        fitted.score_samples(held), -np.square((back - held) / spread).sum(1), rtol=1e-9
+    )
+    assert fitted.score(held) == pytest.approx(fitted.score_samples(held).mean())
+
+
+def test_pretrained_and_tuned_by_conjugate_gradients(digits):
+    X = digits[0]
+    begun = Autoencoder([32, 8], pretrain="rbm", epochs=15).fit(X[:1500])
+    back = begun.inverse_transform(begun.transform(X[1500:]))
+    share = np.square(back - X[1500:]).sum() / np.square(X[1500:] - X[:1500].mean(0)).sum()
+    assert share < 0.4
+
+
+def test_real_values_come_back_in_their_units(digits):
+    draw = np.random.default_rng(0)
+    X = draw.normal(size=(400, 2)) @ draw.normal(size=(2, 10)) * 1000 + 5000
+    fitted = Autoencoder([16, 2], visible="gaussian", epochs=60).fit(X)
+    back = fitted.inverse_transform(fitted.transform(X))
+    assert np.square(back - X).sum() < 0.2 * np.square(X - X.mean(0)).sum()
+
+
+def test_pictures_from_files_and_from_arrays_agree(digits, tmp_path):
+    images = (digits[2][:60] * 15).astype(np.uint8)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{i:02d}.png")
+    paths = sorted(str(p) for p in tmp_path.iterdir())
+    raw = Autoencoder([12, 4], epochs=3).fit(paths)
+    same = Autoencoder([12, 4], epochs=3).fit(images)
+    np.testing.assert_allclose(raw.transform(paths), same.transform(images), atol=1e-6)
+    np.testing.assert_allclose(raw.transform(str(tmp_path)), raw.transform(paths))
+    back = raw.inverse_transform(raw.transform(paths))
+    assert back.shape == images.shape
+    assert 0 <= back.min() < back.max() <= 255
+
+
+def test_one_seed_one_answer(digits):
+    X = digits[0][:200]
+    one, two, other = (
+        Autoencoder([16, 4], epochs=2, noise=0.3, random_state=seed).fit(X).transform(X) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert not np.allclose(one, other)
+
+
+def test_cloned_pickled_and_in_a_pipeline(digits, fitted):
+    X, y, _ = digits
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(X[:50]), fitted.transform(X[:50]))
+    assert not hasattr(clone(fitted), "encoder_")
+    assert list(fitted.get_feature_names_out())[:2] == ["autoencoder0", "autoencoder1"]
+    model = make_pipeline(Autoencoder([32, 10], epochs=4), LogisticRegression(max_iter=2000))
+    search = GridSearchCV(model, {"autoencoder__noise": [0.0, 0.2]}, cv=2).fit(X[:600], y[:600])
+    assert search.best_score_ > 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"widths": []}, "width of its code"),
+        ({"widths": [8, 0]}, "width of Dense"),
+        ({"widths": [4], "pretrain": "dbn"}, "'rbm' or None"),
+        ({"widths": [4], "visible": "relu"}, "'bernoulli' or 'gaussian'"),
+        ({"widths": [4], "sparsity": 2}, "between 0 and 1"),
+        ({"widths": [4], "noise": -0.1}, "at least 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(digits, options, words):
+    with pytest.raises(UsageError, match=words):
+        Autoencoder(**options).fit(digits[0])
+
+
+def test_codes_of_another_width_are_refused(fitted):
+    with pytest.raises(UsageError, match=r"\(N, 8\)"):
+        fitted.inverse_transform(np.zeros((3, 5)))
