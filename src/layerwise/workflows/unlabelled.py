@@ -142,11 +142,14 @@ def vectors_of(
 def follow(net: nn.Module, plan: Plan, vectors: Vectors, store: Store, *, seed: int) -> None:
     """Train `net` on the stored examples by that plan, where that is fastest; it comes back to the processor."""
     work = 3.0 * max(phase.size for phase in plan) * sum(p.numel() for p in net.parameters())
-    where = device.place(net, precision="float32")
+    parts = [net, *(phase.objective for phase in plan)]  # decoders and chains belong to objectives
+    for part in parts:
+        where = device.place(part, precision="float32")
     with device.threads(device.threads_for(work)):
         for _ in train(net, plan, vectors.batches(store, where=where), seed=seed):
             pass
-    device.bring_back(net)
+    for part in parts:
+        device.bring_back(part)
 
 
 class _Looks(NamedTuple):
