@@ -19,7 +19,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from benchmarks.record import peak_gflops, recorded
 from benchmarks.sets import mnist
+from layerwise import device
 from layerwise.energy import RestrictedBoltzmannMachine, unrolled
 from layerwise.nn import Mirrored, mirrored
 from layerwise.nn.stage import vector
@@ -132,10 +133,14 @@ def of_2006_without(run: Run) -> Mirrored:
 
 def of_today(run: Run) -> Mirrored:
     with first_weights(run.seed):
-        net = mirrored(PIXELS, WIDTHS, activation="relu", norm="batch", output="sigmoid")
-    phase = by_one_cycle(Reconstruction(net.decoder), epochs=TODAY, rate=4e-3, size=256, decay=0.01)
-    run.follow(net.encoder, (phase,), "today")
-    return net
+        net = mirrored(PIXELS, WIDTHS, activation="gelu", norm="batch")
+    precision = "bfloat16" if device.machine().bfloat16 else "float32"
+
+    def phase(objective: Reconstruction) -> Phase:
+        one = by_one_cycle(objective, epochs=TODAY, rate=8e-3, size=200, decay=0.01)
+        return replace(one, precision=precision)
+
+    return tuned(run, net, "today", phase)
 
 
 @dataclass(frozen=True)

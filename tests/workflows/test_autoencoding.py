@@ -109,9 +109,9 @@ def test_without_pretraining_the_same_net_says_the_mean_image(pixels):
 
 def test_as_today_it_beats_principal_components_of_the_same_number(pixels):
     with first_weights(0):
-        net = mirrored(vector(64), WIDTHS, activation="gelu", norm="layer")
+        net = mirrored(vector(64), WIDTHS, activation="gelu", norm="batch")
     objective = Reconstruction(net.decoder, error="cross-entropy")
-    run(net.encoder, (by_one_cycle(objective, epochs=40, rate=0.004, size=100),), pixels)
+    run(net.encoder, (by_one_cycle(objective, epochs=20, rate=0.008, size=100),), pixels)
     centred = pixels - pixels[:1500].mean(0)
     _, _, directions = torch.linalg.svd(centred[:1500], full_matrices=False)
     kept = centred[1500:] @ directions[:6].T @ directions[:6]
@@ -152,7 +152,7 @@ def test_codes_of_probabilities_and_of_real_values(pixels, pretrain, visible):
 @pytest.mark.parametrize("pretrain", ["rbm", None])
 def test_sparse_codes_are_as_active_as_was_asked(pixels, pretrain):
     activity = {
-        sparsity: coded(pixels, Coding((32,), pretrain, sparsity=sparsity, epochs=20))[0].mean().item()
+        sparsity: coded(pixels, Coding((32,), pretrain, sparsity=sparsity, epochs=15))[0].mean().item()
         for sparsity in (0.1, 0.3)
     }
     for sparsity, found in activity.items():
