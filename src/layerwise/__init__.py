@@ -13,16 +13,17 @@ _WHERE: dict[str, tuple[str, str | None]] = {
     "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
     "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
     "Model": ("layerwise.model", "Model"),
+    "RBM": ("layerwise.estimators", "RBM"),
     "fit": ("layerwise.workflows", "fit"),
     "load": ("layerwise.model", "load"),
     "nn": ("layerwise.nn", None),
 }
 
-__all__ = ["DeepClassifier", "DeepRegressor", "Model", "__version__", "fit", "load", "nn"]
+__all__ = ["RBM", "DeepClassifier", "DeepRegressor", "Model", "__version__", "fit", "load", "nn"]
 
 if TYPE_CHECKING:
     from layerwise import nn as nn
-    from layerwise.estimators import DeepClassifier, DeepRegressor
+    from layerwise.estimators import RBM, DeepClassifier, DeepRegressor
     from layerwise.model import Model, load
     from layerwise.workflows import fit
 

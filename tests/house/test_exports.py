@@ -10,6 +10,7 @@ import layerwise
 
 def test_exported_names():
     assert layerwise.__all__ == [
+        "RBM",
         "DeepClassifier",
         "DeepRegressor",
         "Model",

@@ -1,5 +1,6 @@
 """The door for scikit-learn: estimators over arrays, data frames and lists of paths."""
 
 from layerwise.estimators.deep import DeepClassifier, DeepRegressor
+from layerwise.estimators.rbm import RBM
 
-__all__ = ["DeepClassifier", "DeepRegressor"]
+__all__ = ["RBM", "DeepClassifier", "DeepRegressor"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Unlabelled(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     """
 
     kind: str | None
-    reading: dict[str, Any] | None
+    reading: Mapping[str, Any] | None
     vectors_: Vectors
 
     @property

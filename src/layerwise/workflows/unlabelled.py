@@ -66,7 +66,7 @@ class Vectors:
 
     def restored(self, vectors: Tensor) -> np.ndarray:
         """Vectors (N, F) in the units of the data: (N, F), or pictures (N, H, W), or (N, H, W, C) in colour."""
-        x: np.ndarray = vectors.double().numpy() * self.spread + self.shift
+        x: np.ndarray = vectors.detach().double().numpy() * self.spread + self.shift
         if self.spec.columns:
             return x
         x = x.reshape(len(x), *(s or 1 for s in self.spec.shape))

@@ -1,0 +1,206 @@
+"""`RBM`: the restricted Boltzmann machine as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from layerwise.energy import (
+    Estimate,
+    RestrictedBoltzmannMachine,
+    annealed_log_partition,
+    exact_log_partition,
+)
+from layerwise.errors import UsageError, shown, suggest
+from layerwise.estimators.inputs import seed_of
+from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.nn.stage import vector
+from layerwise.randomness import Randomness
+from layerwise.recipe import Training
+from layerwise.train import ContrastiveDivergence, Phase, Plan
+from layerwise.workflows.autoencoding import first_weights
+from layerwise.workflows.unlabelled import follow
+
+__all__ = ["RBM"]
+
+METHODS = ("cd", "pcd", "tempering")
+LADDER = tuple(1 - level / 9 for level in range(10))  # inverse temperatures of "tempering"
+RATE, RATE_OF_CHAINS, LEAST_RATE = 0.1, 0.03, 0.001
+SLOW, SLOW_SHARE = 0.5, 0.1  # momentum of the first share of the epochs (Hinton 2010, section 9)
+
+
+class RBM(Unlabelled):
+    """A restricted Boltzmann machine: a density of the data, and `width` features of them.
+
+    X is a matrix (N, F) of numbers, or raw: a folder or list of pictures, arrays (N, H, W). "bernoulli"
+    visible units take values from 0 to 1 as probabilities: data that lie elsewhere are moved there, each
+    feature by its least and greatest training value (pictures by their full scale). "gaussian" ones are real:
+    features get mean 0 and variance 1 (pictures one variance for all pixels). Reconstructions and samples
+    are in the units of X again; energies and `score_samples` are of the values so moved.
+
+    `hidden` units are 0 or 1 ("bernoulli"), noisy rectified linear ("relu": likelihoods do not exist and free
+    energies are approximate) or real ("gaussian"). `method` is contrastive divergence ("cd"), the same with
+    chains that persist ("pcd"), or chains at ten temperatures ("tempering", ten times the work), each of `k`
+    sweeps a step. `rate` is 0.1, or 0.03 with chains, if None, and a tenth of it for each layer whose units are
+    not 0 or 1; it falls over the last third of the `epochs`. `momentum` is at most 0.5 in the first tenth of
+    them; `decay` is the weight cost; `sparsity` the share of examples for which a hidden unit of 0 or 1 is
+    to be on (Hinton 2010, "A practical guide to training restricted Boltzmann machines").
+
+    `kind` and `reading` say how raw X is read: `kind="image", reading={"size": 32}`.
+
+    Attributes: `machine_` (a `RestrictedBoltzmannMachine`), `vectors_`, `n_features_in_` of a matrix.
+
+    >>> from sklearn.datasets import load_digits
+    >>> X = load_digits().data
+    >>> RBM(32, epochs=2).fit(X).transform(X).shape
+    (1797, 32)
+    """
+
+    def __init__(
+        self,
+        width: int = 256,
+        *,
+        visible: str = "bernoulli",
+        hidden: str = "bernoulli",
+        method: str = "cd",
+        k: int = 1,
+        epochs: float = 30,
+        batch: int = 100,
+        rate: float | None = None,
+        momentum: float = 0.9,
+        decay: float = 0.0002,
+        sparsity: float | None = None,
+        kind: str | None = None,
+        reading: Mapping[str, Any] | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.width = width
+        self.visible = visible
+        self.hidden = hidden
+        self.method = method
+        self.k = k
+        self.epochs = epochs
+        self.batch = batch
+        self.rate = rate
+        self.momentum = momentum
+        self.decay = decay
+        self.sparsity = sparsity
+        self.kind = kind
+        self.reading = reading
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+        """Learn from all rows; y is not looked at. Returns self."""
+        plan = self._plan()
+        seed = seed_of(self.random_state)
+        with self._stored(X, unit=self.visible == "bernoulli") as store:
+            with first_weights(seed):
+                machine = RestrictedBoltzmannMachine.from_spec(
+                    vector(self.vectors_.width), width=self.width, visible=self.visible, hidden=self.hidden
+                )
+            machine.start_at(torch.from_numpy(self.vectors_.means).float())
+            follow(machine, plan, self.vectors_, store, seed=seed)
+        self.machine_ = machine
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """(N, width): the expected hidden states."""
+        return self._mapped(X, self._precise().hidden_mean)
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """What is expected to be seen given hidden states (N, width), in the units of the training data."""
+        return self._restored(self._precise().visible_mean(self._features(X)))
+
+    def reconstruct(self, v: Any) -> np.ndarray:
+        """Examples there and back by means, in the units of the training data."""
+        return self._restored(torch.from_numpy(self._mapped(v, self._precise().reconstruct)))
+
+    def free_energy(self, v: Any) -> np.ndarray:
+        """(N,): -log of the unnormalised density of examples, in nats; approximate for "relu"."""
+        return self._mapped(v, self._precise().free_energy)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(N,): minus the free energy, the log-density but for a constant. Nothing is drawn.
+
+        With `log_partition().value` taken off it is the log-likelihood in nats.
+        """
+        return -self.free_energy(X)
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """The mean of `score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def log_partition(self, method: str = "exact", *, random_state: Any = 0) -> Estimate:
+        """log Z in nats with its 95 % interval: `value`, `low`, `high`, `method`.
+
+        "exact" sums over the states of a layer of at most 25 units, and its interval is a point; "ais" is
+        annealed importance sampling from the means of the training data, 100 chains along 1,000 inverse
+        temperatures. Raises UsageError for "relu" units, and where there are too many states.
+        """
+        if method == "exact":
+            return exact_log_partition(self._precise())
+        if method == "ais":
+            base = torch.from_numpy(self.vectors_.means)
+            return annealed_log_partition(self._precise(), Randomness(seed_of(random_state)), base=base)
+        raise UsageError(f"method must be 'exact' or 'ais', got {shown(method)}")
+
+    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: Any = 0) -> np.ndarray:
+        """`n` examples drawn by block Gibbs sampling, in the units of the training data.
+
+        Each chain starts at independent units with the means of the training data. The states themselves
+        come back; `reconstruct` makes expectations of them, which look better as pictures.
+        """
+        check_is_fitted(self)
+        if n < 1 or sweeps < 1:
+            raise UsageError(f"n and sweeps must be at least 1, got {n} and {sweeps}")
+        machine = self.machine_
+        generator = Randomness(seed_of(random_state)).generator("estimator samples")
+        means = torch.from_numpy(self.vectors_.means).float()
+        v = machine.visible.sample(machine.visible.bias(means).repeat(n, 1), generator)
+        return self._restored(machine.gibbs(v, generator=generator, sweeps=sweeps))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.machine_.weight.shape[1]
+
+    def _precise(self) -> RestrictedBoltzmannMachine:
+        """The machine in float64, in which an answer does not depend on its neighbours."""
+        check_is_fitted(self)
+        return deepcopy(self.machine_).double()
+
+    def _plan(self) -> Plan:
+        """A slow first tenth, then the rest (Hinton 2010, section 9)."""
+        if self.method not in METHODS:
+            raise UsageError(
+                f"no method {shown(self.method)}{suggest(str(self.method), METHODS) or '.'}"
+                f" Methods: {', '.join(METHODS)}"
+            )
+        rate = self._usual_rate() if self.rate is None else self.rate
+        slow = Training(
+            optimiser="sgd", rate=rate, momentum=min(SLOW, self.momentum), decay=self.decay,
+            schedule="constant", batch=self.batch, epochs=SLOW_SHARE * self.epochs,
+        )  # fmt: skip
+        long = (1 - SLOW_SHARE) * self.epochs
+        fast = replace(slow, momentum=self.momentum, schedule="trapezoid", epochs=long)
+        return (
+            Phase.of(slow, self._objective(), name="begin"),
+            Phase.of(fast, self._objective(), name="train"),
+        )
+
+    def _usual_rate(self) -> float:
+        real = (self.visible, self.hidden).count("bernoulli") - 2
+        return max(LEAST_RATE, (RATE if self.method == "cd" else RATE_OF_CHAINS) * 10.0**real)
+
+    def _objective(self) -> ContrastiveDivergence:
+        return ContrastiveDivergence(
+            k=self.k,
+            persistent=self.method == "pcd",
+            betas=LADDER if self.method == "tempering" else None,
+            sparsity=self.sparsity,
+        )
