@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # name -> (module, attribute); None: the module itself. Imported when first used, so that
 # `import layerwise` loads neither torch nor scikit-learn.
 _WHERE: dict[str, tuple[str, str | None]] = {
+    "Autoencoder": ("layerwise.estimators", "Autoencoder"),
     "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
     "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
     "Model": ("layerwise.model", "Model"),
@@ -19,11 +20,21 @@ _WHERE: dict[str, tuple[str, str | None]] = {
     "nn": ("layerwise.nn", None),
 }
 
-__all__ = ["RBM", "DeepClassifier", "DeepRegressor", "Model", "__version__", "fit", "load", "nn"]
+__all__ = [
+    "RBM",
+    "Autoencoder",
+    "DeepClassifier",
+    "DeepRegressor",
+    "Model",
+    "__version__",
+    "fit",
+    "load",
+    "nn",
+]
 
 if TYPE_CHECKING:
     from layerwise import nn as nn
-    from layerwise.estimators import RBM, DeepClassifier, DeepRegressor
+    from layerwise.estimators import RBM, Autoencoder, DeepClassifier, DeepRegressor
     from layerwise.model import Model, load
     from layerwise.workflows import fit
 

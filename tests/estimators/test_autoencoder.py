@@ -15,8 +15,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from layerwise import Autoencoder
 from layerwise.errors import UsageError
-from layerwise.estimators.autoencoder import Autoencoder
 
 
 @pytest.mark.filterwarnings("ignore")  # scikit-learn's checks provoke warnings

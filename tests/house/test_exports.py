@@ -11,6 +11,7 @@ import layerwise
 def test_exported_names():
     assert layerwise.__all__ == [
         "RBM",
+        "Autoencoder",
         "DeepClassifier",
         "DeepRegressor",
         "Model",

@@ -1,6 +1,7 @@
 """The door for scikit-learn: estimators over arrays, data frames and lists of paths."""
 
+from layerwise.estimators.autoencoder import Autoencoder
 from layerwise.estimators.deep import DeepClassifier, DeepRegressor
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["RBM", "DeepClassifier", "DeepRegressor"]
+__all__ = ["RBM", "Autoencoder", "DeepClassifier", "DeepRegressor"]

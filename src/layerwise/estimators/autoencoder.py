@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -54,7 +54,7 @@ class Autoencoder(Unlabelled):
         visible: Literal["bernoulli", "gaussian"] = "bernoulli",
         epochs: float = 50,
         kind: str | None = None,
-        reading: dict[str, Any] | None = None,
+        reading: Mapping[str, Any] | None = None,
         random_state: Any = 0,
     ) -> None:
         self.widths = widths
