@@ -86,7 +86,7 @@ class Run:
     def follow(self, net: nn.Module, plan: Plan, name: str) -> None:
         """Train; go on from the checkpoint of that name where there is one."""
         KEPT.mkdir(exist_ok=True)
-        path = KEPT / f"{name}-{self.seed}-{len(self.x)}.safetensors"
+        path = KEPT / f"{name}.{self.seed}.{len(self.x)}.safetensors"
 
         def data(size: int, rng: Randomness) -> Pictures:
             return Pictures(self.x, size, rng)
@@ -213,8 +213,7 @@ def measured(name: str, seeds: int) -> bool:
         figures["seconds"] = seconds
         figures["peak_tflop"] = max(seconds) * rate / 1e3
         figures["holds"] = row.holds(figures["squared_error"], figures["peak_tflop"])
-    for path in KEPT.glob(f"{name}-*"):
-        path.unlink()
+    forget(name)
     sys.stdout.write(f"{name}: {figures}\n")
     return bool(figures["holds"])
 
@@ -236,7 +235,12 @@ def validated(name: str) -> None:
     net = ROWS[name].make(run)
     held, seen = (errors(net, part).mean().item() for part in (x[50_000:], x[:10_000]))
     sys.stdout.write(f"{name}: validation {held:.3f}, training {seen:.3f}, {run.seconds:.0f} s\n")
-    for path in KEPT.glob(f"{name}-*-50000*"):
+    forget(name)
+
+
+def forget(name: str) -> None:
+    """Remove the checkpoints of that name, so that the next run begins anew."""
+    for path in KEPT.glob(f"{name}.*"):
         path.unlink()
 
 
@@ -246,13 +250,13 @@ def main() -> int:
     asked.add_argument("--seeds", type=int, default=1)
     asked.add_argument("--validate", action="store_true")
     options = asked.parse_args()
-    if options.validate:
-        for name in options.rows:
+    met = []
+    for name in options.rows:
+        if options.validate and name in ROWS:
             validated(name)
-        return 0
-    met = [pca() if name == "pca" else measured(name, options.seeds) for name in options.rows]
-    for path in KEPT.glob("pretraining-*"):
-        path.unlink()
+        elif not options.validate:
+            met.append(pca() if name == "pca" else measured(name, options.seeds))
+    forget("pretraining")  # which rows share
     return 0 if all(met) else 5
 
 
