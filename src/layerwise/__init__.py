@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 # `import layerwise` loads neither torch nor scikit-learn.
 _WHERE: dict[str, tuple[str, str | None]] = {
     "Autoencoder": ("layerwise.estimators", "Autoencoder"),
+    "DeepBeliefNetwork": ("layerwise.estimators", "DeepBeliefNetwork"),
     "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
     "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
     "Model": ("layerwise.model", "Model"),
@@ -23,6 +24,7 @@ _WHERE: dict[str, tuple[str, str | None]] = {
 __all__ = [
     "RBM",
     "Autoencoder",
+    "DeepBeliefNetwork",
     "DeepClassifier",
     "DeepRegressor",
     "Model",
@@ -34,7 +36,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from layerwise import nn as nn
-    from layerwise.estimators import RBM, Autoencoder, DeepClassifier, DeepRegressor
+    from layerwise.estimators import RBM, Autoencoder, DeepBeliefNetwork, DeepClassifier, DeepRegressor
     from layerwise.model import Model, load
     from layerwise.workflows import fit
 

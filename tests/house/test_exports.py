@@ -12,6 +12,7 @@ def test_exported_names():
     assert layerwise.__all__ == [
         "RBM",
         "Autoencoder",
+        "DeepBeliefNetwork",
         "DeepClassifier",
         "DeepRegressor",
         "Model",

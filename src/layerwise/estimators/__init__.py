@@ -1,7 +1,8 @@
 """The door for scikit-learn: estimators over arrays, data frames and lists of paths."""
 
 from layerwise.estimators.autoencoder import Autoencoder
+from layerwise.estimators.dbn import DeepBeliefNetwork
 from layerwise.estimators.deep import DeepClassifier, DeepRegressor
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["RBM", "Autoencoder", "DeepClassifier", "DeepRegressor"]
+__all__ = ["RBM", "Autoencoder", "DeepBeliefNetwork", "DeepClassifier", "DeepRegressor"]

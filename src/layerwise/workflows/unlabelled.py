@@ -139,14 +139,26 @@ def vectors_of(
     return Vectors(spec, shift, spread, means, reader, names), store
 
 
-def follow(net: nn.Module, plan: Plan, vectors: Vectors, store: Store, *, seed: int) -> None:
-    """Train `net` on the stored examples by that plan, where that is fastest; it comes back to the processor."""
+def follow(
+    net: nn.Module,
+    plan: Plan,
+    vectors: Vectors,
+    store: Store,
+    *,
+    seed: int,
+    targets: np.ndarray | None = None,
+) -> None:
+    """Train `net` on the stored examples by that plan, where that is fastest; it comes back to the processor.
+
+    `targets` (len(store), ...) are what a supervised phase is after.
+    """
     work = 3.0 * max(phase.size for phase in plan) * sum(p.numel() for p in net.parameters())
     parts = [net, *(phase.objective for phase in plan)]  # decoders and chains belong to objectives
     for part in parts:
         where = device.place(part, precision="float32")
+    data = vectors.batches(store, targets=targets, where=where)
     with device.threads(device.threads_for(work)):
-        for _ in train(net, plan, vectors.batches(store, where=where), seed=seed):
+        for _ in train(net, plan, data, seed=seed):
             pass
     for part in parts:
         device.bring_back(part)
