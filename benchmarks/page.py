@@ -25,8 +25,24 @@ def figure(result: Mapping[str, Any]) -> str:
             f"{name} {case['ratio']:.3f} x, {case['more_us']:+.0f} us"
             for name, case in result["cases"].items()
         )
-    plain = {k: v for k, v in result.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    return "; ".join(f"{k} {v:.4g}" for k, v in plain.items() if k not in ("seed", "n", "minutes"))
+    told = [f"{k} {one}" for k, v in result.items() if k not in ASIDE and (one := _plain(v))]
+    return "; ".join(told)
+
+
+ASIDE = ("seed", "n", "minutes", "machine", "split", "seconds", "levels", "metrics", "shuffled_probes")
+
+
+def _plain(value: object) -> str:
+    """A number, a metric or a few counts in words; nothing for all else."""
+    if isinstance(value, bool):
+        return ""
+    if isinstance(value, int | float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping) and "value" in value:
+        return _metric(value)
+    if isinstance(value, Mapping) and all(isinstance(v, int | float) for v in value.values()):
+        return ", ".join(f"{k} {v:.4g}" for k, v in value.items())
+    return ""
 
 
 def _metric(m: Mapping[str, Any]) -> str:
