@@ -69,6 +69,7 @@ def test_samples_are_like_the_data(small):
     np.testing.assert_allclose(drawn.mean(0), X.mean(0), atol=0.25)
     np.testing.assert_array_equal(drawn, rbm.sample(500, sweeps=100))
     assert (drawn != rbm.sample(500, sweeps=100, random_state=1)).any()
+    assert (drawn != rbm.sample(500, sweeps=99)).any()
 
 
 @pytest.mark.parametrize(("method", "epochs"), [("cd", 10), ("pcd", 30), ("tempering", 20)])
@@ -80,6 +81,26 @@ def test_every_method_learns_a_density(digits, method, epochs):
     held = digits[1500:] / np.maximum(digits[:1500].max(0), 1)
     independent = (held * np.log(p) + (1 - held) * np.log1p(-p)).sum(1).mean()
     assert learned > independent + 1
+
+
+def test_every_option_of_learning_is_heard(digits):
+    """Each changes what is learned from the same seed."""
+    options = [
+        {}, {"method": "pcd", "rate": 0.1}, {"method": "tempering", "rate": 0.1}, {"k": 2}, {"epochs": 2},
+        {"batch": 50}, {"rate": 0.05}, {"momentum": 0.6}, {"decay": 0.01}, {"sparsity": 0.1},
+        {"hidden": "relu", "rate": 0.1}, {"visible": "gaussian", "rate": 0.1}, {"random_state": 1},
+    ]  # fmt: skip
+    weights = [
+        RBM(4, **{"epochs": 1, **one}).fit(digits[:400]).machine_.weight.detach().numpy() for one in options
+    ]
+    assert len({w.tobytes() for w in weights}) == len(options)
+
+
+def test_sparsity_makes_units_rare(digits):
+    plain, sparse = (
+        RBM(16, epochs=15, sparsity=s).fit(digits).transform(digits).mean() for s in (None, 0.05)
+    )
+    assert sparse < 0.7 * plain
 
 
 def test_reconstructions_are_in_the_units_of_the_data(digits):
