@@ -178,5 +178,9 @@ def test_what_cannot_be_is_refused(digits):
         fitted.inverse_transform(np.zeros((2, 3)))
     with pytest.raises(UsageError, match="at least 1, got 0"):
         fitted.sample(0)
+    with pytest.raises(UsageError, match=r"fitted on a matrix \(N, 64\) of numbers, got '\(2, 8, 8\)'"):
+        fitted.transform(np.zeros((2, 8, 8)))
+    with pytest.raises(UsageError, match="got 'str'"):
+        fitted.transform("photos/")
     with pytest.raises(DataError, match="texts into numbers"):
         RBM(4).fit(["red", "blue"] * 10)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from layerwise import device
 from layerwise.data import Packed, Source, Store, open_source, read_rows
-from layerwise.errors import DataError, listed, shown
+from layerwise.errors import DataError, UsageError, listed, shown
 from layerwise.kinds import KINDS, TABLE, Kind, kind_named
 from layerwise.kinds.base import Reader
 from layerwise.nn.stage import IMAGE, vector
@@ -88,6 +88,11 @@ class Vectors:
     def _parts(self, data: Any) -> Iterator[np.ndarray]:
         """Examples as read, in float64."""
         if self.reader is None:
+            if not isinstance(data, np.ndarray) or data.shape[1:] != (self.width,):
+                raise UsageError(
+                    f"this was fitted on a matrix (N, {self.width}) of numbers, got"
+                    f" {shown(getattr(data, 'shape', type(data).__name__))}: give a matrix, or fit it anew"
+                )
             for start in range(0, len(data), CHUNK):
                 yield np.asarray(data[start : start + CHUNK], np.float64)
             return
