@@ -198,7 +198,8 @@ def test_png_takes_only_pictures() -> None:
 
 
 def test_colour_maps_rise_in_lightness_and_are_white_at_zero() -> None:
-    light = heat(np.linspace(0, 1, 64)[None]).astype(float) @ (0.299, 0.587, 0.114)
+    with Image.open(io.BytesIO(heat(np.linspace(0, 1, 32)[None]))) as image:
+        light = np.asarray(image.convert("RGB")).astype(float) @ (0.299, 0.587, 0.114)
     assert (np.diff(light[0]) > 0).all()
     assert signed(np.zeros((1, 1))).min() > 240
-    assert (heat(np.array([[np.nan, -1.0]])) == heat(np.zeros((1, 2)))).all()
+    assert heat(np.array([[np.nan, -1.0]])) == heat(np.zeros((1, 2)))

@@ -165,16 +165,16 @@ def test_claims_files_by_name_and_arrays_by_rate(tmp_path: Path) -> None:
     assert SOUND.claims(column("arrays", np.zeros((5, 800)))) is None
 
 
-def test_show_gives_three_seconds_to_listen_to_and_a_picture() -> None:
+def test_show_gives_two_seconds_to_listen_to_and_a_picture() -> None:
     t = np.arange(40_000) / 8_000
     samples = (8_000 * np.sin(2 * np.pi * 2_000 * t)).astype(np.int16)
     shown = SOUND.show({"value": samples}, spec())
     heard, rate = soundfile.read(io.BytesIO(shown.mp3), dtype="int16")  # type: ignore[union-attr]
     assert rate == 8_000
     assert len(shown.mp3) < 20_000  # type: ignore[union-attr]
-    assert np.corrcoef(heard[:24_000], samples[:24_000])[0, 1] > 0.99
+    assert np.corrcoef(heard[:16_000], samples[:16_000])[0, 1] > 0.99
     with Image.open(io.BytesIO(shown.png)) as image:  # type: ignore[union-attr]
-        light = np.asarray(image).astype(float).sum(axis=2)
+        light = np.asarray(image.convert("RGB")).astype(float).sum(axis=2)
     assert 100 <= light.shape[1] <= 170
     # one line of light, above the middle: half of all frequencies, and more than half of the mels, lie below
     assert light.mean(axis=1).argmax() < len(light) / 2

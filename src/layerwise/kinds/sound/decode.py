@@ -97,7 +97,9 @@ def encoded(samples: np.ndarray, rate_hz: float) -> bytes:
     if samples.dtype == np.int16:
         samples = samples.astype(np.float32) / 32768
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(resampled(samples, rate_hz, rate), -1, 1), rate, format="MP3")
+    soundfile.write(
+        buffer, np.clip(resampled(samples, rate_hz, rate), -1, 1), rate, format="MP3", compression_level=0.9
+    )
     return buffer.getvalue()
 
 

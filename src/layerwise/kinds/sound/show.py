@@ -16,7 +16,7 @@ from layerwise.spec import Spec
 
 __all__ = ["filters", "show"]
 
-SECONDS = 3.0  # of a clip that are kept to listen to
+SECONDS = 2.0  # of a clip that are kept to listen to
 COLUMNS = 160
 BANDS = 64
 RANGE_DB = 70.0  # from the loudest point of the picture down to black
@@ -24,14 +24,14 @@ MOST_FILTERS = 64
 
 
 def show(values: Mapping[str, np.ndarray], spec: Spec) -> Sound:
-    """At most 3 seconds of a clip (T,) to listen to, with its mel spectrogram: low pitch at the bottom."""
+    """At most 2 seconds of a clip (T,) to listen to, with its mel spectrogram: low pitch at the bottom."""
     rate_hz = spec.rate_hz or 1.0
     samples = values[ONLY][: max(1, round(SECONDS * rate_hz))]
     seconds = len(samples) / rate_hz
     hop_seconds = max(0.005, seconds / COLUMNS, 32 / rate_hz)
     levels = decibels(spec.but(dtype=str(samples.dtype)), bands=BANDS, hop_seconds=hop_seconds)(samples)
     scaled = (levels - levels.max()) / RANGE_DB + 1
-    drawn = png(heat(np.ascontiguousarray(scaled.T[::-1])))
+    drawn = heat(scaled.T[::-1])
     return Sound(encoded(samples, rate_hz), drawn, f"{seconds:.2g} s of sound, low pitch at the bottom")
 
 
