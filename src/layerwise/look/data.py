@@ -14,7 +14,7 @@ from layerwise.figures import count, number, share
 from layerwise.findings import Bars, Dots, Finding, Gallery, Rows, Section, Tile
 from layerwise.look.examples import Examples
 from layerwise.look.labels import label_names, labels_of
-from layerwise.look.words import NAMES, capital, plural
+from layerwise.look.words import NAMES, capital, plural, with_article
 from layerwise.randomness import Randomness
 from layerwise.tasks.base import Metric, Task
 
@@ -174,7 +174,7 @@ def _other_split(other: OtherSplit, word: str) -> Finding:
     here, there = (number(m.value, m.low, m.high) for m in (used, random))
     return Finding(
         "data.random_split",
-        f"{capital(other.rival)} reaches a {name} of {here} on this split and of {there} on a random one,"
+        f"{capital(other.rival)} reaches {with_article(name)} of {here} on this split and of {there} on a random one,"
         f" which lets examples of one {word} stand on both sides.",
         n=used.n,
         pictures=(dots,),

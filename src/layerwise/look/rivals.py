@@ -10,7 +10,7 @@ import numpy as np
 
 from layerwise.figures import count, figure, number
 from layerwise.findings import Dots, Finding, Rows, Section
-from layerwise.look.words import NAMES, capital
+from layerwise.look.words import NAMES, capital, with_article
 from layerwise.look.words import plural as plural_of
 from layerwise.tasks.base import Metric, Task
 from layerwise.tasks.metrics import LESS_IS_BETTER, paired
@@ -175,7 +175,7 @@ def _reaches(start: str, again: str) -> Callable[[Metric, str], tuple[Phrase, Ph
 
 
 def _plain_phrase(name: str) -> Callable[[Metric, str], tuple[Phrase, Phrase]]:
-    return _reaches(f"reaches a {NAMES.get(name, name)} of", "")
+    return _reaches(f"reaches {with_article(NAMES.get(name, name))} of", "")
 
 
 PHRASES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NAMES", "capital", "plural"]
+__all__ = ["NAMES", "capital", "plural", "with_article"]
 
 NAMES = {
     "accuracy": "accuracy",
@@ -23,6 +23,11 @@ NAMES = {
 def capital(text: str) -> str:
     """The text with its first letter raised: `boosting on mel statistics` begins a sentence."""
     return text[:1].upper() + text[1:]
+
+
+def with_article(noun: str) -> str:
+    """`an accuracy`, `a macro F1`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def plural(word: str) -> str:
