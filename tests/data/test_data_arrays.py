@@ -231,3 +231,15 @@ def test_a_held_out_source_is_appended(tmp_path):
     assert list(open_source(parted, test=tmp_path / "b.npz").parts) == ["train"] * 69 + ["test"] * 7
     with pytest.raises(DataError, match="no column 'y'"):
         open_source(one, test=saved(tmp_path / "c.npz", X=X))
+
+
+def test_a_part_that_is_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "Toy_TRAIN.ts").write_text(HEADER + "1,2,3:4,5,6:a\n")
+    (tmp_path / "secret.ts").write_text(HEADER + "1,2,3:4,5,6:b\n")
+    (tmp_path / "set" / "Toy_TEST.ts").symlink_to(tmp_path / "secret.ts")
+    source = open_source(tmp_path / "set" / "Toy_TRAIN.ts")
+    assert len(source) == 1
+    assert [(one.path, one.reason) for one in source.left_out] == [
+        ("Toy_TEST.ts", "a link that leads out of the folder")
+    ]

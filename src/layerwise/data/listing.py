@@ -11,7 +11,7 @@ from layerwise.data.archives import ARCHIVES, PACKED, unpack
 from layerwise.data.source import File, LeftOut
 from layerwise.data.spool import Spool, refused
 
-__all__ = ["Listing", "bytewise", "list_archive", "list_folder", "title"]
+__all__ = ["Listing", "bytewise", "list_archive", "list_folder", "title", "unfit"]
 
 JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir", "$RECYCLE.BIN")
 
@@ -61,7 +61,7 @@ def list_folder(folder: Path) -> Listing:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(name)
-            elif reason := _unfit(entry, root):
+            elif reason := unfit(entry, root):
                 left_out.append(LeftOut(name, reason))
             else:
                 files.append(File(name, Path(entry.path)))
@@ -101,7 +101,7 @@ def _ignored(name: str) -> bool:
     return name.startswith(".") or name in JUNK
 
 
-def _unfit(entry: os.DirEntry[str], root: str) -> str | None:
+def unfit(entry: os.DirEntry[str], root: str) -> str | None:
     """Why this is no file to read; None if it is one."""
     if entry.is_symlink():
         target = os.path.realpath(entry.path)

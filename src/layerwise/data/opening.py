@@ -13,9 +13,9 @@ from layerwise.data.builtin import BUILTIN, open_builtin
 from layerwise.data.combine import appended
 from layerwise.data.folders import folder_source
 from layerwise.data.frames import in_listing, is_table, on_disk, table_source
-from layerwise.data.listing import Listing, bytewise, list_archive, list_folder, title
+from layerwise.data.listing import Listing, bytewise, list_archive, list_folder, title, unfit
 from layerwise.data.memory import memory_source
-from layerwise.data.source import File, Source
+from layerwise.data.source import File, LeftOut, Source
 from layerwise.data.spool import Spool
 from layerwise.data.ts import is_ts, set_name, ts_source
 from layerwise.errors import DataError, listed, shown, suggest
@@ -120,10 +120,16 @@ def _spool(listing: Listing, parent: Path | None) -> Spool:
 
 
 def _siblings(file: Path, alike: Callable[[File], bool]) -> Listing:
-    """The files beside one that belong to it, as a listing called like it."""
+    """The files beside one that belong to it, as a listing called like it; links that lead out are left out."""
+    home = os.path.realpath(file.parent)
     with os.scandir(file.parent) as entries:
-        files = [File(e.name, Path(e.path)) for e in entries if e.is_file()]
-    return Listing(str(file), sorted(filter(alike, files), key=bytewise), [])
+        near = {File(e.name, Path(e.path)): unfit(e, home) for e in entries if e.is_file()}
+    reasons = {one: why for one, why in near.items() if alike(one)}
+    files = [one for one, why in reasons.items() if why is None or one.name == file.name]
+    left_out = [
+        LeftOut(one.name, why) for one, why in reasons.items() if why is not None and one not in files
+    ]
+    return Listing(str(file), sorted(files, key=bytewise), left_out)
 
 
 def _inside_archive(path: str) -> tuple[str, str] | None:
