@@ -47,7 +47,7 @@ from layerwise.workflows.autoencoding import (
 WIDTHS = (1000, 500, 250, 30)
 PIXELS = vector(784)
 TUNING = 50  # epochs of conjugate gradients
-TODAY = 80  # epochs
+TODAY = 130  # epochs
 MEAN_IMAGE, PCA_30 = 52.90, 13.87
 BUDGET = 200  # peak-TFLOP
 KEPT = Path(tempfile.gettempdir()) / "layerwise-autoencoder"  # checkpoints of rows that are not done yet
@@ -137,7 +137,7 @@ def of_today(run: Run) -> Mirrored:
     precision = "bfloat16" if device.machine().bfloat16 else "float32"
 
     def phase(objective: Reconstruction) -> Phase:
-        one = by_one_cycle(objective, epochs=TODAY, rate=8e-3, size=200, decay=0.01)
+        one = by_one_cycle(objective, epochs=TODAY, rate=8e-3, size=200, decay=0.1)
         return replace(one, precision=precision)
 
     return tuned(run, net, "today", phase)
