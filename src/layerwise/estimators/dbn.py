@@ -45,7 +45,8 @@ class DeepBeliefNetwork(ClassifierMixin, Unlabelled):  # type: ignore[misc]
     `inverse_transform` and `sample` are of the density of X either way. `kind` and `reading` say how raw X
     is read.
 
-    Attributes: `stack_` (a Pipeline of machines), `vectors_`, `n_features_in_` of a matrix; with y also
+    Attributes: `stack_` (a Pipeline of machines), `vectors_`, `starts_` (at most 100 training vectors),
+    `n_features_in_` of a matrix; with y also
     `net_` (a Pipeline, `net_.levels(v)` are its levels) and `classes_` (C,).
 
     >>> from sklearn.datasets import load_digits
@@ -83,6 +84,7 @@ class DeepBeliefNetwork(ClassifierMixin, Unlabelled):  # type: ignore[misc]
             )
             self._machines(self.stack_)[0].start_at(torch.from_numpy(self.vectors_.means).float())
             follow(self.stack_, pretraining(self.stack_, epochs=self.epochs), self.vectors_, store, seed=seed)
+            self.starts_ = self._some(store, seed)
             self.net_: Pipeline | None = None if codes is None else self._tuned(codes, store, seed)
         return self
 
@@ -111,21 +113,20 @@ class DeepBeliefNetwork(ClassifierMixin, Unlabelled):  # type: ignore[misc]
             values = machine.visible_mean(values)
         return self._restored(values)
 
-    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: Any = 0) -> np.ndarray:
+    def sample(self, n: int = 1, *, sweeps: int = 100, random_state: Any = 0) -> np.ndarray:
         """`n` examples: `sweeps` of Gibbs sampling in the top machine, then one draw of each level below.
 
-        Hinton, Osindero and Teh 2006, section 3. Each chain starts at what independent values with the means
-        of the training data bring up to the top machine. The states themselves come back, in the units of
-        the training data; `inverse_transform(transform(...))` makes expectations of them.
+        Hinton, Osindero and Teh 2006, section 3. Each chain starts at one of the training examples in
+        `starts_`, brought up to the top machine; as that has learned by CD-1, long chains drift from where
+        the data are. The states themselves come back, in the units of the training data;
+        `inverse_transform(transform(...))` makes expectations of them.
         """
         check_is_fitted(self)
         if n < 1 or sweeps < 1:
             raise UsageError(f"n and sweeps must be at least 1, got {n} and {sweeps}")
         generator = Randomness(seed_of(random_state)).generator("estimator samples")
         *below, top = self._machines(self.stack_)
-        lowest = (*below, top)[0]
-        means = torch.from_numpy(self.vectors_.means).float()
-        v = lowest.visible.sample(lowest.visible.bias(means).repeat(n, 1), generator)
+        v = self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)]
         for machine in below:
             v = machine.sample_hidden(v, generator=generator)
         v = top.gibbs(v, generator=generator, sweeps=sweeps)

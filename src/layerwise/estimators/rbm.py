@@ -54,7 +54,8 @@ class RBM(Unlabelled):
 
     `kind` and `reading` say how raw X is read: `kind="image", reading={"size": 32}`.
 
-    Attributes: `machine_` (a `RestrictedBoltzmannMachine`), `vectors_`, `n_features_in_` of a matrix.
+    Attributes: `machine_` (a `RestrictedBoltzmannMachine`), `vectors_`, `starts_` (at most 100 training vectors),
+    `n_features_in_` of a matrix.
 
     >>> from sklearn.datasets import load_digits
     >>> X = load_digits().data
@@ -106,6 +107,7 @@ class RBM(Unlabelled):
                 )
             machine.start_at(torch.from_numpy(self.vectors_.means).float())
             follow(machine, plan, self.vectors_, store, seed=seed)
+            self.starts_ = self._some(store, seed)
         self.machine_ = machine
         return self
 
@@ -153,16 +155,17 @@ class RBM(Unlabelled):
     def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: Any = 0) -> np.ndarray:
         """`n` examples drawn by block Gibbs sampling, in the units of the training data.
 
-        Each chain starts at independent units with the means of the training data. The states themselves
-        come back; `reconstruct` makes expectations of them, which look better as pictures.
+        Each chain starts at one of the training examples in `starts_`. To sample, learn by "pcd": CD leaves
+        modes far from the data, into which long chains drift (Tieleman 2008, "Training restricted Boltzmann
+        machines using approximations to the likelihood gradient"). The states themselves come back;
+        `reconstruct` makes expectations of them, which look better as pictures.
         """
         check_is_fitted(self)
         if n < 1 or sweeps < 1:
             raise UsageError(f"n and sweeps must be at least 1, got {n} and {sweeps}")
         machine = self.machine_
         generator = Randomness(seed_of(random_state)).generator("estimator samples")
-        means = torch.from_numpy(self.vectors_.means).float()
-        v = machine.visible.sample(machine.visible.bias(means).repeat(n, 1), generator)
+        v = self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)]
         return self._restored(machine.gibbs(v, generator=generator, sweeps=sweeps))
 
     @property

@@ -18,9 +18,12 @@ from torch import Tensor
 from layerwise.data import Store
 from layerwise.errors import UsageError
 from layerwise.estimators.inputs import plain
+from layerwise.randomness import Randomness
 from layerwise.workflows.unlabelled import Vectors, vectors_of
 
 __all__ = ["Unlabelled"]
+
+STARTS = 100
 
 
 class Unlabelled(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -48,6 +51,12 @@ class Unlabelled(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 X, unit=unit, kind=self.kind, reading=self.reading, run=Path(run)
             )
             yield store
+
+    def _some(self, store: Store, seed: int) -> Tensor:
+        """At most 100 training vectors, a fair draw, in float32."""
+        inputs = self.vectors_.batches(store)(STARTS, Randomness(seed).at("starts")).at(0).inputs
+        assert isinstance(inputs, Tensor)
+        return inputs
 
     def _mapped(self, X: Any, function: Callable[[Tensor], Tensor]) -> np.ndarray:
         """`function` of the vectors (n, F) of X, part by part, in float64; float32 where X is."""
