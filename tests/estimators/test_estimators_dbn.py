@@ -85,6 +85,10 @@ def test_dreams_are_told_from_noise_and_repeat(digits, tuned):
     )
     assert judge.predict(both(dreams)).mean() > 0.6
     np.testing.assert_array_equal(tuned.sample(2, sweeps=3), tuned.sample(2, sweeps=3))
+    assert (tuned.sample(2, sweeps=3) != tuned.sample(2, sweeps=4)).any()
+    near = np.abs(tuned.starts_.numpy()[:, None] - unit).max(2).min(1)  # chains start at training examples
+    assert len(near) == 100
+    assert near.max() < 1e-6
 
 
 def test_pickled_and_cloned(digits, tuned):
