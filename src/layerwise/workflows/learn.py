@@ -27,6 +27,7 @@ from layerwise.train import (
     Epoch,
     Event,
     Phase,
+    RateSearch,
     Recovered,
     Step,
     Supervised,
@@ -42,10 +43,8 @@ __all__ = ["answer_rows", "learn"]
 MOST_VALIDATION = 5_000  # rows looked at after each epoch
 EVALUATION_BATCH = 256
 FEW_STEPS = 100
-SHOWN = {
-    "classify": "accuracy",
-    "tags": "tags right",
-}  # what the scores of a task are, where they say more than the loss
+SHOWN = {"classify": "accuracy", "tags": "tags right"}
+"""What the scores of a task are, where they say more than the loss."""
 
 
 def learn(
@@ -75,30 +74,15 @@ def learn(
         examples = _examples(prepared, where)
         phase = _phase(prepared, recipe)
         if search:
-            found = find_rate(net, phase, examples, seed=recipe.training.seed)
-            why = f"a tenth of where the loss was lowest of {len(found.rates)} rates tried"
-            recipe = recipe.but("training.rate", float(f"{found.rate:.3g}"), why)
-            narrator.say("Rate", f"{recipe.training.rate:g}: {why}")
+            recipe = _rated(recipe, find_rate(net, phase, examples, seed=recipe.training.seed), narrator)
             phase = _phase(prepared, recipe)
         done = _follow(net, phase, examples, prepared, recipe.training.seed, checkpoint, narrator)
     device.bring_back(net)
-    if done.taken[-1] < done.steps[-1] and not done.interrupted:
-        narrator.say(
-            "Stopped",
-            f"after step {done.taken[-1]:,} of {done.steps[-1]:,}: no better on validation rows for"
-            f" {recipe.training.patience} epochs (--set training.patience); the best weights are kept",
-        )
     if done.interrupted:
         raise Interrupted(
             f"stopped after step {done.taken[-1]:,} of {done.steps[-1]:,}; what was reached is kept"
         )
-    if recipe.training.seconds is not None:
-        why = f"reached in {in_seconds(recipe.training.seconds)}"
-        if done.taken[0] < FEW_STEPS:
-            many = f"only {done.taken[0]:,} steps fit into {in_seconds(recipe.training.seconds)}"
-            narrator.say("Budget", f"{many}: too few to learn much; give more time")
-        recipe = recipe.but("training.steps", done.steps[0], why)
-        recipe = recipe.but("training.pace", list(done.paces[0] or ()), "how fast it was in each twentieth")
+    recipe = _lasting(recipe, done, narrator)
     rows = prepared.validation
     if len(rows):
         outputs = answer_rows(net, prepared, rows)
@@ -115,6 +99,32 @@ def learn(
         about,
         dict(done.history),
     )
+
+
+def _rated(recipe: Recipe, found: RateSearch, narrator: Narrator) -> Recipe:
+    """The recipe with the rate that was found."""
+    why = f"a tenth of where the loss was lowest of {len(found.rates)} rates tried"
+    recipe = recipe.but("training.rate", float(f"{found.rate:.3g}"), why)
+    narrator.say("Rate", f"{recipe.training.rate:g}: {why}")
+    return recipe
+
+
+def _lasting(recipe: Recipe, done: Done, narrator: Narrator) -> Recipe:
+    """The recipe with the steps that a timed run took; says what ended it before its time."""
+    taken, planned, seconds = done.taken[-1], done.steps[-1], recipe.training.seconds
+    if taken < planned:
+        narrator.say(
+            "Stopped",
+            f"after step {taken:,} of {planned:,}: no better on validation rows for"
+            f" {recipe.training.patience} epochs (--set training.patience); the best weights are kept",
+        )
+    if seconds is None:
+        return recipe
+    if taken < FEW_STEPS:
+        many = f"only {taken:,} steps fit into {in_seconds(seconds)}"
+        narrator.say("Budget", f"{many}: too few to learn much; give more time")
+    recipe = recipe.but("training.steps", planned, f"reached in {in_seconds(seconds)}")
+    return recipe.but("training.pace", list(done.paces[-1] or ()), "how fast it was in each twentieth")
 
 
 def answer_rows(net: nn.Module, prepared: Prepared, rows: np.ndarray) -> Tensor:
