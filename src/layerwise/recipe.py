@@ -43,6 +43,8 @@ class Training:
     precision: str = "float32"  # float32, bfloat16
     threads: int | None = None  # of the processor; other numbers round differently
     alter: Mapping[str, Any] = field(default_factory=dict)  # alterations of the kind, by name
+    method: str = "labels"  # what is learned from: labels; or without them, views, masked
+    frozen: bool = False  # levels that were learned before stay as they are
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from layerwise.data import Column, Store
 from layerwise.findings import Curves, Gallery, Image, Rows, Section, Snippet, Sound
 from layerwise.kinds import KINDS
 from layerwise.kinds.base import Kind
-from layerwise.look import levels
+from layerwise.look import Known, levels
 from layerwise.nn import build
 from layerwise.tasks import TASKS
 from layerwise.tasks.base import Task
@@ -73,8 +73,8 @@ def looked_at(
     net = build(kind.blueprint(reader.spec, task, N).network, reader.spec, task.outputs)
     given, held = rows[: N // 2], rows[N // 2 :]
     section = levels(
-        net, reader.spec, kind=kind, task=task, store=store, probe_rows=given, probe_targets=targets[given],
-        held_rows=held, held_targets=targets[held], ids=[f"row {r}" for r in held], batch=16,
+        net, reader.spec, kind=kind, store=store, held_rows=held, ids=[f"row {r}" for r in held], batch=16,
+        known=Known(task, given, targets[given], targets[held]),
     )  # fmt: skip
     return kind, section
 

@@ -12,21 +12,35 @@ from read_digits import Digits
 from layerwise.data import collate
 from layerwise.findings import Finding, Gallery, Image, Section
 from layerwise.kinds.image import IMAGE
-from layerwise.look import levels
+from layerwise.look import Known, levels
 
 
 def looked_at(digits: Digits, seed: int = 0) -> Section:
     parts = digits.parts
     return levels(
-        digits.net, digits.spec, kind=IMAGE, task=digits.task, store=digits.store, probe_rows=parts.train,
-        probe_targets=digits.targets[parts.train], held_rows=parts.held, held_targets=digits.targets[parts.held],
-        ids=digits.examples.ids, batch=100, seed=seed,
+        digits.net, digits.spec, kind=IMAGE, store=digits.store, held_rows=parts.held, ids=digits.examples.ids,
+        known=Known(digits.task, parts.train, digits.targets[parts.train], digits.targets[parts.held]),
+        batch=100, seed=seed,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def section(digits: Digits) -> Section:
     return looked_at(digits)
+
+
+def test_without_answers_levels_are_shown_and_not_judged(digits: Digits, section: Section) -> None:
+    parts = digits.parts
+    bare = levels(
+        digits.net, digits.spec, kind=IMAGE, store=digits.store, held_rows=parts.held, ids=digits.examples.ids
+    )
+    assert [p.name for p in bare.parts] == [p.name for p in section.parts]
+    assert [p.facts for p in bare.parts] == [p.facts for p in section.parts]
+    names = {f.name.rpartition(".")[2] for p in bare.parts for f in p.findings}
+    assert names == {"units", "filters"}
+    galleries = [g for p in bare.parts for f in p.findings for g in f.pictures if isinstance(g, Gallery)]
+    assert galleries
+    assert all(tile.caption == "" for g in galleries if g.examples for tile in g.tiles)
 
 
 def finding(section: Section, name: str) -> Finding:
@@ -140,9 +154,12 @@ def test_intervals_are_drawn_over_groups(digits: Digits) -> None:
     parts = digits.parts
     few = parts.held[:100]
     section = levels(
-        digits.net, digits.spec, kind=replace(IMAGE, plural="digits"), task=digits.task, store=digits.store,
-        probe_rows=parts.train[:300], probe_targets=digits.targets[parts.train[:300]], held_rows=few,
-        held_targets=digits.targets[few], ids=[str(r) for r in few], groups=np.arange(100) // 20,
+        digits.net, digits.spec, kind=replace(IMAGE, plural="digits"), store=digits.store, held_rows=few,
+        ids=[str(r) for r in few],
+        known=Known(
+            digits.task, parts.train[:300], digits.targets[parts.train[:300]], digits.targets[few],
+            np.arange(100) // 20,
+        ),
     )  # fmt: skip
     assert "5 groups" in finding(section, "input.probe").caveat
     assert section.parts[0].heading == "The raw digits."

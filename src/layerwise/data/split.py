@@ -37,7 +37,7 @@ class Split:
 def split_rows(
     source: Source,
     roles: Roles,
-    targets: Any,
+    targets: Any | None,
     *,
     seed: int,
     classes: bool | None = None,
@@ -48,15 +48,18 @@ def split_rows(
 ) -> Split:
     """Split the rows of `source`, the same way for the same seed.
 
-    `targets` (N,) labels or numbers, or (N, K) tags. `known` (N,): which rows have one; the others take
-    no part. `classes`: whether they are classes or numbers (None: as they look). `copies` (N,) from
+    `targets` (N,) labels or numbers, or (N, K) tags; None: rows need none. `known` (N,): which rows have one;
+    the others take no part. `classes`: whether they are classes or numbers (None: as they look). `copies` (N,) from
     `duplicates`: rows that share a number stay on one side. In order of precedence: parts that the
     source or `roles.split` gives; groups; time; chance, stratified. `test` is a share of all rows,
     `validation` of those that are left.
 
     Raises DataError for fewer than 20 rows, and for targets that are all the same.
     """
-    usable, strata = _strata(targets, classes, known)
+    if targets is None:
+        usable, strata = np.arange(len(source)), None
+    else:
+        usable, strata = _strata(targets, classes, known)
     _check(source, roles, usable, strata)
     rng = Randomness(seed).at("split")
     groups = _groups(source, roles)

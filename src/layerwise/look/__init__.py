@@ -4,7 +4,7 @@ from layerwise.look.cost import cost, peak_memory
 from layerwise.look.data import OtherSplit, Parts, data
 from layerwise.look.doubts import doubts
 from layerwise.look.examples import Examples
-from layerwise.look.levels import levels
+from layerwise.look.levels import Known, levels
 from layerwise.look.quality import quality
 from layerwise.look.rivals import Comparison, compare, rivals, verdict
 from layerwise.look.training import training
@@ -13,6 +13,7 @@ from layerwise.look.use import use
 __all__ = [
     "Comparison",
     "Examples",
+    "Known",
     "OtherSplit",
     "Parts",
     "compare",

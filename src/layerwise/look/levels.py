@@ -25,7 +25,7 @@ from layerwise.randomness import Randomness
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["levels"]
+__all__ = ["Known", "levels"]
 
 MOST_ROWS = 4000  # training rows that a probe is fitted on, and held-out rows that it is judged on
 MOST_EXAMPLES = 6  # for a unit
@@ -36,48 +36,60 @@ def levels(
     spec: Spec,
     *,
     kind: Kind,
-    task: Task,
     store: Store,
-    probe_rows: np.ndarray,
-    probe_targets: np.ndarray,
     held_rows: np.ndarray,
-    held_targets: np.ndarray,
     ids: Sequence[str],
-    groups: np.ndarray | None = None,
+    known: Known | None = None,
     batch: int = 256,
     seed: int = 0,
 ) -> Section:
-    """A part for each level from raw input to answer.
+    """A part for each level from raw input to answer: what its units look for, and, where answers are `known`,
+    how much of them can be read off it.
 
-    Probes are fitted on `probe_rows` of the store with encoded `probe_targets`, and judged on `held_rows`
-    with `held_targets`, `groups` and `ids` in the same order. Of many rows a fair draw is looked at.
+    Shown and judged are `held_rows` of the store, with `ids` in the same order. Of many rows a fair draw is
+    looked at.
     """
     rng = Randomness(seed).at("levels")
-    fit, drawn = _draw(len(probe_rows), rng, "fit"), _draw(len(held_rows), rng, "judge")
+    drawn = _draw(len(held_rows), rng, "judge")
     places = [p for p in walk(net, spec) if not _is_input(p, spec)]
-    train = passed(net, places, store, probe_rows[fit], batch=batch, seed=seed)
     held = passed(net, places, store, held_rows[drawn], batch=batch, seed=seed)
-    truth = held_targets[drawn]
-    units = task.units(len(truth), None if groups is None else groups[drawn])
-    judge = Judge(task, probe_targets[fit], truth, units, seed)
-    probes = {address: judge.probe(x.features, held[address].features) for address, x in train.items()}
-    few = Drawn(
-        Examples(kind, store, held_rows[drawn], [ids[i] for i in drawn]),
-        labels_of(task, truth),
-    )
+    labels = [""] * len(drawn) if known is None else labels_of(known.task, known.held_targets[drawn])
+    few = Drawn(Examples(kind, store, held_rows[drawn], [ids[i] for i in drawn]), labels)
+    judge: Judge | None = None
+    probes: dict[str, Probe] = {}
+    if known is not None:
+        fit = _draw(len(known.rows), rng, "fit")
+        train = passed(net, places, store, known.rows[fit], batch=batch, seed=seed)
+        judge = known.judge(fit, drawn, seed)
+        probes = {address: judge.probe(x.features, held[address].features) for address, x in train.items()}
     described = {level.name: level for level in describe(net, spec)}
-    parts = [_input(judge.finding(INPUT, probes[INPUT]), few)]
+    parts = [_input([] if judge is None else [judge.finding(INPUT, probes[INPUT])], few)]
     for place in places:
-        probe, level = probes[place.address], described[place.address]
-        findings = [
-            judge.finding(place.address, probe),
-            judge.gain(place.address, probe, probes[INPUT]),
-            *_filters(place, kind),
-            *_excited(place, held[place.address].peaks, few, _unit_names(task, net, place)),
-        ]
+        level, findings = described[place.address], []
+        if judge is not None:
+            findings.append(judge.finding(place.address, probes[place.address]))
+            findings.append(judge.gain(place.address, probes[place.address], probes[INPUT]))
+        names = () if known is None else _unit_names(known.task, net, place)
+        findings += [*_filters(place, kind), *_excited(place, held[place.address].peaks, few, names)]
         heading = f"{capital(level.stage)}."
         parts.append(Section(f"levels.{place.address}", heading, tuple(findings), facts=_facts(level)))
     return Section("levels", _heading(probes), parts=tuple(parts))
+
+
+class Known(NamedTuple):
+    """The answers to some rows: encoded `targets` of `rows` of the store, `held_targets` and `groups` of those held."""
+
+    task: Task
+    rows: np.ndarray
+    targets: np.ndarray
+    held_targets: np.ndarray
+    groups: np.ndarray | None = None
+
+    def judge(self, fit: np.ndarray, drawn: np.ndarray, seed: int) -> Judge:
+        """A judge of probes that are fitted on `rows[fit]` and tried on `held_targets[drawn]`."""
+        truth = self.held_targets[drawn]
+        units = self.task.units(len(truth), None if self.groups is None else self.groups[drawn])
+        return Judge(self.task, self.targets[fit], truth, units, seed)
 
 
 class Drawn(NamedTuple):
@@ -102,7 +114,7 @@ def _is_input(place: Place, spec: Spec) -> bool:
     )
 
 
-def _input(probe: Finding, drawn: Drawn) -> Section:
+def _input(probes: list[Finding], drawn: Drawn) -> Section:
     """The level before all others: the examples as the network is given them."""
     examples, things = drawn.examples, drawn.examples.kind.plural
     spec = examples.store.spec
@@ -114,7 +126,7 @@ def _input(probe: Finding, drawn: Drawn) -> Section:
     sees = " x ".join("1" for _ in positions(spec))
     facts = {"shape": str(spec), "sees": sees, "depth": "0", "weights": "0", "cost": "0"}
     look = Finding(f"levels.{INPUT}.units", "", pictures=(gallery,))
-    return Section(f"levels.{INPUT}", f"The raw {things}.", (probe, look), facts=facts)
+    return Section(f"levels.{INPUT}", f"The raw {things}.", (*probes, look), facts=facts)
 
 
 def _facts(level: Level) -> dict[str, str]:
@@ -178,9 +190,9 @@ def _when(where: Where | None, spec: Spec) -> str:
 
 
 def _heading(probes: Mapping[str, Probe]) -> str:
+    if len(probes) < 2 or not isfinite(probes[INPUT].score.value):
+        return "What each level does, from raw input to the last."
     first, *rest = probes.values()
     name = NAMES.get(first.score.name, first.score.name)
-    if not rest or not isfinite(first.score.value):
-        return "What each level does, from raw input to answer."
     start, end = (number(m.value, m.low, m.high) for m in (first.score, rest[-1].score))
     return f"The {name} of a linear probe goes from {start} at the raw input to {end} at the last level."

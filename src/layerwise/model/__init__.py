@@ -1,6 +1,20 @@
 """The product on disk: a folder of JSON and safetensors that anyone can load, read and doubt."""
 
+from layerwise.model.answering import Model, Predictions, outputs_of
+from layerwise.model.features import Codes, Features
 from layerwise.model.folder import RUN, holding, write_aside
-from layerwise.model.product import Model, Predictions, load, outputs_of
+from layerwise.model.loading import load
+from layerwise.model.product import Product
 
-__all__ = ["RUN", "Model", "Predictions", "holding", "load", "outputs_of", "write_aside"]
+__all__ = [
+    "RUN",
+    "Codes",
+    "Features",
+    "Model",
+    "Predictions",
+    "Product",
+    "holding",
+    "load",
+    "outputs_of",
+    "write_aside",
+]

@@ -64,12 +64,14 @@ _NAMED: Mapping[str, type[Stage]] = {stage.__name__: stage for stage in STAGES}
 def build(
     network: Sequence[StageChoice],
     spec: Spec,
-    outputs: int,
+    outputs: int | None,
     *,
     rng: Randomness = FIRST,
     most: int | None = None,
 ) -> Pipeline:
     """The network of a recipe for input `spec`, with a Head named `answer` where its last stage is none.
+
+    With `outputs` None it has no head: it gives features.
 
     First weights are a function of `rng` and the stage's place; the caller's random numbers are untouched.
     Raises UsageError for an unknown stage or option (with the nearest name), for stages that do not fit one

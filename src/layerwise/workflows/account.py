@@ -43,14 +43,12 @@ def sections_of(
         model.net,
         prepared.spec,
         kind=prepared.kind,
-        task=task,
         store=prepared.store,
-        probe_rows=prepared.train,
-        probe_targets=prepared.targets[prepared.train],
         held_rows=held,
-        held_targets=prepared.targets[held],
-        groups=held_groups,
         ids=prepared.ids(held),
+        known=look.Known(
+            task, prepared.train, prepared.targets[prepared.train], prepared.targets[held], held_groups
+        ),
         seed=seed,
     )
     described = describe(model.net, prepared.spec)

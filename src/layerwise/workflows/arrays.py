@@ -17,7 +17,7 @@ from layerwise.randomness import Randomness
 from layerwise.tasks import Task
 from layerwise.train import Phase, Supervised, train
 from layerwise.workflows.lay import Laid
-from layerwise.workflows.learn import learn
+from layerwise.workflows.supervised import supervised
 from layerwise.workflows.narrate import Silent
 from layerwise.workflows.prepare import assemble, pack
 from layerwise.workflows.settle import SEARCH, reading_settings, settle
@@ -57,7 +57,7 @@ def train_columns(
         prepared = assemble(laid, run=Path(run), weights=weights)
         recipe = settle(prepared, given=None, like=like, settings=settings, budget=budget, seed=seed)
         searching = SEARCH in settings.items()
-        return learn(prepared, recipe, checkpoint=None, narrator=Silent(), search=searching)
+        return supervised(prepared, recipe, checkpoint=None, narrator=Silent(), search=searching)
 
 
 def train_more(

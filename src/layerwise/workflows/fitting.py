@@ -14,7 +14,7 @@ from layerwise.errors import Interrupted, UsageError, listed, shown, suggest
 from layerwise.model import Model
 from layerwise.recipe import Recipe
 from layerwise.workflows.judge import judge
-from layerwise.workflows.learn import learn
+from layerwise.workflows.supervised import supervised
 from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed, remember, remembered
@@ -165,7 +165,7 @@ def _run(
         budget=options["budget"],
         seed=asked.seed,
     )
-    model = learn(
+    model = supervised(
         prepared,
         recipe,
         checkpoint=None if place.folder is None else place.run / "checkpoint.safetensors",

@@ -21,7 +21,7 @@ from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.tasks.base import Metric
 from layerwise.workflows.account import note, sections_of
-from layerwise.workflows.learn import answer_rows, learn
+from layerwise.workflows.supervised import answer_rows, supervised
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
 
@@ -120,7 +120,7 @@ def _net_at_random(model: Model, prepared: Prepared, decoded: np.ndarray, narrat
         prepared, task=task, train=np.sort(train), validation=np.sort(validation), test=np.sort(test)
     )
     narrator.say("Thorough", "the same network once more, on a random split")
-    twin = learn(other, model.recipe, checkpoint=None, narrator=narrator)
+    twin = supervised(other, model.recipe, checkpoint=None, narrator=narrator)
     answered = twin.task.decode(answer_rows(twin.net, other, other.test))
     used = model.task.metrics(
         decoded, prepared.targets[prepared.test], groups=_of(prepared.groups, prepared.test), seed=seed

@@ -15,7 +15,6 @@ from layerwise.kinds.base import Kind
 from layerwise.nn import Pipeline, build
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
-from layerwise.tasks.base import Task
 from layerwise.workflows.prepare import Prepared
 
 __all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "untrained"]
@@ -95,15 +94,15 @@ def _like(kind: Kind, name: str) -> Any:
     )
 
 
-def untrained(recipe: Recipe, spec: Spec, task: Task) -> Pipeline:
-    """The recipe's network with first weights drawn from its seed alone."""
+def untrained(recipe: Recipe, spec: Spec, outputs: int | None) -> Pipeline:
+    """The recipe's network with first weights drawn from its seed alone; `outputs` None: without a head."""
     import torch
 
     from layerwise.randomness import Randomness
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Randomness(recipe.training.seed).number("weights") & ((1 << 63) - 1))
-        return build(recipe.network, spec, task.outputs)
+        return build(recipe.network, spec, outputs)
 
 
 def _plain(value: Any) -> Any:
