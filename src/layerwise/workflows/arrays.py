@@ -17,10 +17,10 @@ from layerwise.randomness import Randomness
 from layerwise.tasks import Task
 from layerwise.train import Phase, Supervised, train
 from layerwise.workflows.lay import Laid
-from layerwise.workflows.supervised import supervised
 from layerwise.workflows.narrate import Silent
 from layerwise.workflows.prepare import assemble, pack
 from layerwise.workflows.settle import SEARCH, reading_settings, settle
+from layerwise.workflows.supervised import supervised
 
 __all__ = ["train_columns", "train_more"]
 

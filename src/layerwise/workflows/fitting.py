@@ -14,12 +14,12 @@ from layerwise.errors import Interrupted, UsageError, listed, shown, suggest
 from layerwise.model import Model
 from layerwise.recipe import Recipe
 from layerwise.workflows.judge import judge
-from layerwise.workflows.supervised import supervised
 from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed, remember, remembered
 from layerwise.workflows.prepare import Asked, prepare
 from layerwise.workflows.settle import SEARCH, read_recipe, reading_settings, settle
+from layerwise.workflows.supervised import supervised
 from layerwise.workflows.tell import write_page
 
 __all__ = ["fit", "propose"]

@@ -21,9 +21,9 @@ from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.tasks.base import Metric
 from layerwise.workflows.account import note, sections_of
-from layerwise.workflows.supervised import answer_rows, supervised
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
+from layerwise.workflows.supervised import answer_rows, supervised
 
 __all__ = ["judge"]
 
