@@ -71,8 +71,7 @@ def build(
 ) -> Pipeline:
     """The network of a recipe for input `spec`, with a Head named `answer` where its last stage is none.
 
-    With `outputs` None it has no head: it gives features.
-
+    `outputs` None leaves the head out: the network makes codes, for what learns without labels.
     First weights are a function of `rng` and the stage's place; the caller's random numbers are untouched.
     Raises UsageError for an unknown stage or option (with the nearest name), for stages that do not fit one
     another, and for more than 2 GB of parameters, before any of it is allocated.

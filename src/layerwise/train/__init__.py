@@ -3,6 +3,7 @@
 from layerwise.train.conjugate import ConjugateGradients
 from layerwise.train.contrastive import ContrastiveDivergence
 from layerwise.train.loop import Data, train
+from layerwise.train.masked import Masked
 from layerwise.train.objectives import Alter, Descent, Objective, Supervised
 from layerwise.train.optimisers import Learned, Muon, optimiser
 from layerwise.train.pieces import Batches
@@ -25,6 +26,7 @@ __all__ = [
     "Event",
     "History",
     "Learned",
+    "Masked",
     "Muon",
     "Objective",
     "Phase",
