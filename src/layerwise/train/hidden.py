@@ -133,3 +133,59 @@ def _tensors(x: Value, names: list[str]) -> dict[str, Tensor]:
         raise UsageError("cells are hidden of a table, got examples without columns")
     found = {name: x[name] for name in names}
     return {name: t for name, t in found.items() if not isinstance(t, Padded)}
+
+
+class Words(Part):
+    """Words of a text: all places of some words are left out, and told from the others.
+
+    Each word of a text is left out with probability `share`, and with it the n-grams that hold it, so that
+    nothing gives it away. A word left out looks like an unknown one, which bags do not count. The softmax is
+    over the tokens that come first, the commonest, and asks which of them were left out, each once: continuous
+    bags of words (Mikolov et al. 2013) on whole texts.
+    """
+
+    SHARE = 0.3
+    MOST = 5_000  # tokens that are told
+
+    parts: Tensor
+
+    def __init__(self, spec: Spec, width: int, *, share: float) -> None:
+        super().__init__()
+        self.share, self.told = share, min(self.MOST, spec.sizes[0])
+        self.register_buffer("parts", _parts(spec), persistent=False)
+        self.decoder = nn.Linear(width, self.told)
+        with torch.no_grad():  # tokens are numbered by how common they are: Zipf's law
+            self.decoder.bias.copy_(-torch.arange(1, self.told + 1).log())
+
+    @classmethod
+    def of(cls, spec: Spec, net: Pipeline, *, share: float | None) -> Self:
+        return cls(spec, net.spec(spec).features, share=cls.SHARE if share is None else share)
+
+    def forward(self, net: Pipeline, x: Value, generator: Generator) -> Tensor:
+        assert not isinstance(x, Mapping)
+        tokens = (x.values if isinstance(x, Padded) else x).long()
+        # one draw for each word and one for each text make draws for all their pairs: independent within a text
+        words = torch.rand(len(self.parts), generator=generator, device=tokens.device)
+        texts = torch.rand((len(tokens), 1, 1), generator=generator, device=tokens.device)
+        inside = self.parts[tokens]  # (N, T, words of an n-gram)
+        hidden = (((words[inside] + texts) % 1 < self.share) & (inside != UNKNOWN)).any(2)
+        seen = tokens.masked_fill(hidden, UNKNOWN)
+        code = net(Padded(seen, x.lengths) if isinstance(x, Padded) else seen)
+        goal = code.new_zeros((len(tokens), self.told))
+        told = torch.where(hidden & (tokens < self.told), tokens, UNKNOWN)
+        goal.scatter_(1, told, 1.0)
+        goal[:, UNKNOWN] = 0
+        log = self.decoder(code).log_softmax(1)
+        return -(goal * log).sum(1) / goal.sum(1).clamp_min(1)
+
+
+def _parts(spec: Spec) -> Tensor:
+    """(tokens, words of the longest n-gram) the units that each token consists of; itself where it is one."""
+    names, what = spec.tokens[0], spec.names[0]
+    if not what.endswith("n-grams"):
+        return torch.arange(len(names))[:, None]
+    known = {name: token for token, name in reversed(list(enumerate(names)))}
+    split = str.split if what.startswith("words") else list
+    parts = [[known.get(p, UNKNOWN) for p in split(name)] for name in names]
+    most = max(map(len, parts))
+    return torch.tensor([[*p, *[UNKNOWN] * (most - len(p))] for p in parts])

@@ -12,7 +12,8 @@ from layerwise.errors import UsageError
 from layerwise.nn import Pipeline
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
-from layerwise.train.hidden import Cells, Part
+from layerwise.train.blocks import Blocks
+from layerwise.train.hidden import Cells, Part, Words
 from layerwise.train.objectives import Descent
 from layerwise.train.reconstruct import mean
 from layerwise.values import Batch
@@ -49,8 +50,14 @@ class Masked(Descent):
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(rng.number("decoder") >> 1)
-            self.part = Cells.of(self._spec, net, share=self._share).to(example.rows.device)
+            self.part = _part(self._spec).of(self._spec, net, share=self._share).to(example.rows.device)
 
     def loss(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
         generator = rng.generator("hidden", batch.rows.device.type)
         return {"loss": mean(self.part(net, batch.inputs, generator), batch.weights)}
+
+
+def _part(spec: Spec) -> type[Part]:
+    if spec.columns:
+        return Cells
+    return Words if spec.sizes else Blocks
