@@ -144,6 +144,8 @@ class Kind:
     """One read example (field -> array without the batch axis) as something to look at or listen to."""
     filters: Callable[[nn.Module, Spec], Gallery | None]
     """What the units of a stage look for, drawn from its weights; None where weights say little."""
+    methods: Mapping[str, Callable[[Spec, int], Blueprint]]
+    """How to learn features without labels, the usual way first: (spec, training rows) -> what to build."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
     copies: Callable[[Column], Sequence[int | None]] | None = None
     """One mark a row, equal where two rows of a column hold the same but for format or compression."""

@@ -14,7 +14,7 @@ from layerwise.kinds import KINDS, SERIES
 from layerwise.kinds.base import Kind
 from layerwise.tasks import Forecast, Task, guess_task, task_named
 
-__all__ = ["Asked", "Laid", "lay"]
+__all__ = ["Asked", "Laid", "kind_of", "lay", "raw_targets"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def _rows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
         split=asked.split,
         time=asked.time,
     )
-    kind, kind_why = _kind(source, roles, asked.kind)
-    raw = _raw_targets(source, roles)
+    kind, kind_why = kind_of(source, roles, asked.kind)
+    raw = raw_targets(source, roles)
     task_name, task_why = (asked.task, "--task") if asked.task else guess_task(raw, names=roles.targets)
     task_class = task_named(task_name)
     if task_class is Forecast:
@@ -132,7 +132,7 @@ def _windows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
         inputs=asked.inputs,
     )
     roles = Roles(cut.source.inputs, asked.forecast, time=cut.time)
-    raw = _raw_targets(cut.source, roles)
+    raw = raw_targets(cut.source, roles)
     task = Forecast.fit(raw[cut.split.train], noun="windows", names=asked.forecast, scale=cut.scale)
     why = "--forecast"
     series = cut.source.columns[cut.source.inputs[0]]
@@ -141,13 +141,13 @@ def _windows(source: Source, asked: Asked, reading: Mapping[str, Any]) -> Laid:
     return Laid(cut.source, roles, SERIES, why, task, why, cut.split, raw, fixed, asks)
 
 
-def _raw_targets(source: Source, roles: Roles) -> np.ndarray:
+def raw_targets(source: Source, roles: Roles) -> np.ndarray:
     """The targets as they stand: (N,), or (N, K) where tags have columns of their own."""
     columns = [_array(source.columns[name]) for name in roles.targets]
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 
-def _kind(source: Source, roles: Roles, wanted: str | None) -> tuple[Kind, str]:
+def kind_of(source: Source, roles: Roles, wanted: str | None) -> tuple[Kind, str]:
     """The kind that claims the input columns, and why."""
     columns = {name: source.columns[name] for name in roles.inputs}
     if wanted is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from layerwise.data import Roles, Source, Split, Store, open_source, read_rows
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds.base import Kind, Reader
+from layerwise.model import Product
 from layerwise.nn.options import checked
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
@@ -21,7 +22,7 @@ from layerwise.tasks import Task
 from layerwise.workflows.lay import Asked, Laid, lay
 from layerwise.workflows.narrate import Narrator
 
-__all__ = ["Asked", "Prepared", "assemble", "pack", "prepare"]
+__all__ = ["Asked", "Prepared", "assemble", "every", "make_reader", "pack", "prepare", "reasons"]
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,16 @@ def prepare(
     reading: Mapping[str, Any],
     narrator: Narrator,
     given: Recipe | None = None,
+    start: Product | None = None,
 ) -> Prepared:
     """Open, guess, split and read. `reading` holds the reader's settings that a person or recipe fixed.
 
-    Raises DataError where the recipe that is given is for another kind of data.
+    Data that are to go on from `start` are read as it reads. Raises DataError where the recipe that is given,
+    or `start`, is for another kind of data or other columns.
     """
     source = open_source(data, name_template=asked.name_template, test=asked.test, spool=run)
+    if start is not None:
+        asked = _as_before(source, asked, reading, start)
     laid = lay(source, asked, reading)
     if given is not None and given.kind != laid.kind.name:
         raise DataError(
@@ -83,12 +88,12 @@ def prepare(
         )
     _say_data(narrator, laid)
     narrator.say("Split", laid.split.why)
-    prepared = assemble(laid, run=run, workers=asked.workers)
+    prepared = assemble(laid, run=run, workers=asked.workers, reader=start and start.reader)
     if read := prepared.reader.choices()[1].get("columns"):
         narrator.say("Columns", f"{read} (--set reading.columns)")
     if prepared.left_out:
         narrator.say(
-            "Left out", f"{len(prepared.left_out):,}: {_reasons(prepared.left_out)} (listed in the report)"
+            "Left out", f"{len(prepared.left_out):,}: {reasons(prepared.left_out)} (listed in the report)"
         )
     return prepared
 
@@ -99,15 +104,17 @@ def assemble(
     run: Path,
     workers: int | None = None,
     weights: np.ndarray | None = None,
+    reader: Reader | None = None,
 ) -> Prepared:
     """Fit the reader on the training rows, read every row that takes part, encode the targets.
 
-    `weights` are of all rows of the source.
+    `weights` are of all rows of the source; a `reader` that is given is fitted already.
     """
     source, names, split, task = laid.source, laid.roles.inputs, laid.split, laid.task
-    reader = make_reader(laid.kind, laid.reading)
-    reader.fit({name: source.columns[name] for name in names}, split.train)
-    store = pack(source, names, reader, _all(split), run=run, workers=workers)
+    if reader is None:
+        reader = make_reader(laid.kind, laid.reading)
+        reader.fit({name: source.columns[name] for name in names}, split.train)
+    store = pack(source, names, reader, every(split), run=run, workers=workers)
     places = [store.places(part) for part in (split.train, split.validation, split.test)]
     _check_parts(places, source, store)
     return Prepared(
@@ -126,6 +133,29 @@ def assemble(
         None if split.groups is None else split.groups[store.rows],
         *places,
     )
+
+
+def _as_before(source: Source, asked: Asked, reading: Mapping[str, Any], start: Product) -> Asked:
+    """What is asked, of the columns and the kind that `start` reads."""
+    told = [f"reading.{name}" for name in reading]
+    if told:
+        raise UsageError(f"--from reads as before, so {listed(told)} cannot be set: leave it out")
+    if asked.inputs and asked.inputs != start.inputs:
+        raise UsageError(f"--from reads the columns {listed(start.inputs)}: leave --input out")
+    if asked.kind not in (None, start.kind.name):
+        raise UsageError(f"--from is for data of kind {shown(start.kind.name)}, --kind says {shown(asked.kind)}")
+    missing = [name for name in start.inputs if name not in source.columns]
+    if missing:
+        raise DataError(
+            f"--from reads the columns {listed(start.inputs)}, and {source.called} has no"
+            f" {listed(missing)}; it has {listed(source.columns)}: give data of the same kind and columns"
+        )
+    if start.kind.claims({name: source.columns[name] for name in start.inputs}) is None:
+        raise DataError(
+            f"--from is for {start.kind.plural}, and {source.called} holds none: give data of the same kind"
+        )
+    start.reader.check({name: source.columns[name] for name in start.inputs})
+    return replace(asked, inputs=start.inputs, kind=start.kind.name)
 
 
 def pack(
@@ -161,7 +191,7 @@ def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
     return kind.reader(**settings)
 
 
-def _all(split: Split) -> np.ndarray:
+def every(split: Split) -> np.ndarray:
     return np.sort(np.concatenate([split.train, split.validation, split.test]))
 
 
@@ -172,7 +202,7 @@ def _check_parts(places: list[np.ndarray], source: Source, store: Store) -> None
     raise DataError(f"no training example in {shown(source.name)} can be read: {why}")
 
 
-def _reasons(left_out: tuple[LeftOut, ...]) -> str:
+def reasons(left_out: tuple[LeftOut, ...]) -> str:
     """`4 empty, 5 not sound`: the commonest reasons first."""
     counts: dict[str, int] = {}
     for one in left_out:

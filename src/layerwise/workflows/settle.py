@@ -12,12 +12,17 @@ from layerwise.device import measured
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds import KINDS
 from layerwise.kinds.base import Kind
+from layerwise.model import Product
 from layerwise.nn import Pipeline, build
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
+from layerwise.workflows.gather import Gathered
 from layerwise.workflows.prepare import Prepared
 
-__all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "untrained"]
+__all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "settle_without_labels", "untrained"]
+
+FEATURES = "features"  # what a recipe of features has for a task
+FEW_LABELS = 500  # training rows; with fewer, levels that were learned without labels stay as they are
 
 SEARCH = ("training.rate", "search")
 """The setting that has rates tried before training; the one that is taken is written into the recipe."""
@@ -56,8 +61,12 @@ def settle(
     settings: Mapping[str, Any],
     budget: float | None,
     seed: int,
+    start: Product | None = None,
 ) -> Recipe:
-    """The recipe of this run. Raises UsageError for a name that is no line of it."""
+    """The recipe of this run. Raises UsageError for a name that is no line of it.
+
+    With `start` the network is its levels, under a new head.
+    """
     chosen, why = prepared.reader.choices()
     if given is not None:
         recipe = replace(given, kind=prepared.kind.name, task=prepared.task.name, reading=chosen)
@@ -67,17 +76,85 @@ def settle(
         reasons = {**{f"reading.{k}": v for k, v in why.items()}, **plan.why}
         training = replace(plan.training, seed=seed)
         recipe = Recipe(prepared.kind.name, prepared.task.name, chosen, plan.network, training, reasons)
-        found = measured()
-        for name, (value, reason) in (found.advice() if found else {}).items():
-            recipe = recipe.but(name, value, reason)
+        if start is not None:
+            recipe = _on_top(recipe, start, len(prepared.train))
+        recipe = _measured(recipe)
+    if recipe.training.method != "labels":
+        raise UsageError(
+            f"this recipe learns without labels ({recipe.training.method}): layerwise learn follows it, and"
+            " layerwise fit --from FEATURES goes on from what it learned"
+        )
+    return _as_told(recipe, settings, budget, validation=bool(len(prepared.validation)))
+
+
+def settle_without_labels(
+    gathered: Gathered,
+    *,
+    given: Recipe | None,
+    method: str,
+    settings: Mapping[str, Any],
+    budget: float | None,
+    seed: int,
+) -> Recipe:
+    """The recipe of learning features; `method` "auto" takes the kind's first."""
+    chosen, why = gathered.reader.choices()
+    kind = gathered.kind
+    if given is not None:
+        if given.training.method == "labels":
+            raise UsageError("this recipe learns from labels: layerwise fit follows it")
+        recipe = replace(given, reading=chosen)
+    else:
+        if method != "auto" and method not in kind.methods:
+            raise UsageError(
+                f"{kind.plural} have no method {shown(method)}{suggest(method, kind.methods) or '.'}"
+                f" Methods: auto, {listed(kind.methods)}"
+            )
+        name = next(iter(kind.methods)) if method == "auto" else method
+        plan = kind.methods[name](gathered.spec, len(gathered.train))
+        reasons = {**{f"reading.{k}": v for k, v in why.items()}, **plan.why}
+        training = replace(plan.training, method=name, seed=seed)
+        recipe = _measured(Recipe(kind.name, FEATURES, chosen, plan.network, training, reasons))
+    return _as_told(recipe, settings, budget, validation=bool(len(gathered.validation)))
+
+
+def _measured(recipe: Recipe) -> Recipe:
+    """The recipe with what this machine was measured to do best."""
+    found = measured()
+    for name, (value, reason) in (found.advice() if found else {}).items():
+        recipe = recipe.but(name, value, reason)
+    return recipe
+
+
+def _as_told(
+    recipe: Recipe, settings: Mapping[str, Any], budget: float | None, *, validation: bool
+) -> Recipe:
+    """The recipe with the lines that a person set; without patience where no validation rows are."""
     for name, value in settings.items():
         if not name.startswith("reading.") and (name, value) != SEARCH:
             recipe = recipe.but(name, value)
-    if recipe.training.patience is not None and not len(prepared.validation):
+    if recipe.training.patience is not None and not validation:
         recipe = recipe.but("training.patience", None, "there are no validation rows to judge by")
     if budget is not None:
         recipe = recipe.but("training.seconds", budget, "--budget")
     return recipe
+
+
+def _on_top(recipe: Recipe, start: Product, n: int) -> Recipe:
+    """The recipe with the levels of `start` under a new head: kept as they are where labels are few."""
+    levels = tuple(s for s in start.recipe.network if s.stage != "Head")
+    frozen = n < FEW_LABELS
+    why = {
+        "network": f"the levels of {start.name}, and a new head",
+        "training.frozen": f"{n:,} training rows: "
+        + ("too few to move what was learned without them" if frozen else "enough to tune all levels"),
+        "training.rate": "a third of that of a network from first weights",
+    }
+    if frozen:
+        why.pop("training.rate")
+    rate = recipe.training.rate if frozen else float(f"{recipe.training.rate / 3:.3g}")
+    training = replace(recipe.training, frozen=frozen, rate=rate)
+    told = {name: reason for name, reason in recipe.why.items() if not name.startswith("network")}
+    return replace(recipe, network=levels, training=training, why={**told, **why})
 
 
 def _like(kind: Kind, name: str) -> Any:

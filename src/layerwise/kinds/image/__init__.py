@@ -5,6 +5,7 @@ from layerwise.kinds.image.alter import alter
 from layerwise.kinds.image.blueprint import blueprint, branch
 from layerwise.kinds.image.claims import claims
 from layerwise.kinds.image.copies import copies
+from layerwise.kinds.image.methods import METHODS
 from layerwise.kinds.image.named import LIKES
 from layerwise.kinds.image.reader import ImageReader
 from layerwise.kinds.image.rivals import rivals
@@ -19,6 +20,7 @@ IMAGE = Kind(
     reader=ImageReader,
     blueprint=blueprint,
     likes=LIKES,
+    methods=METHODS,
     branch=branch,
     alter=alter,
     rivals=rivals,

@@ -11,7 +11,7 @@ from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["blueprint", "branch"]
+__all__ = ["blueprint", "branch", "levels"]
 
 TINY = 12  # pixels on the shorter side
 MANY = 10_000  # training pictures; from here on they are passed over too seldom to be learnt by heart
@@ -26,11 +26,14 @@ def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
     """
     small = min(_sides(spec))
     if small <= TINY:
-        network, why = _tiny(), "pictures of a few pixels: three levels, one halving"
+        dropout, why = 0.3, "pictures of a few pixels: three levels, one halving"
     elif n < FEW:
-        network, why = _few(spec), f"only {n:,} training pictures: few units, and positions kept to the end"
-    else:
-        network, why = _many(spec, n), "pairs of 3 x 3 convolutions, halved until a few positions are left"
+        dropout, why = 0.5, f"only {n:,} training pictures: few units, and positions kept to the end"
+    else:  # units are dropped only where pictures are passed over often
+        dropout = 0.2 * (n < MANY)
+        why = "pairs of 3 x 3 convolutions, halved until a few positions are left"
+    dense = StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": dropout})
+    network = (*levels(spec, n), dense)
     whys = {"network": why}
     training = _training(spec, n, small, whys)
     return Blueprint(network, training, whys)
@@ -53,37 +56,19 @@ def branch(spec: Spec) -> tuple[StageChoice, ...]:
     )
 
 
-def _tiny() -> tuple[StageChoice, ...]:
-    return (
-        StageChoice("scale", "Scale"),
-        _conv("conv1", 32),
-        _conv("conv2", 64, pool="max"),
-        _conv("conv3", 96),
-        StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.3}),
-    )
-
-
-def _few(spec: Spec) -> tuple[StageChoice, ...]:
-    """One convolution a halving, then a dense level that still sees where things are."""
-    levels = _halvings(spec, down_to=6)
-    convolutions = tuple(_conv(f"conv{i + 1}", min(16 << i, 64), pool="max") for i in range(levels))
-    return (
-        StageChoice("scale", "Scale"),
-        *convolutions,
-        StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.5}),
-    )
-
-
-def _many(spec: Spec, n: int) -> tuple[StageChoice, ...]:
-    """Two convolutions a halving; units are dropped only where pictures are passed over often."""
-    stages = [StageChoice("scale", "Scale")]
+def levels(spec: Spec, n: int) -> tuple[StageChoice, ...]:
+    """The convolutional levels for so many training pictures."""
+    scale = StageChoice("scale", "Scale")
+    if min(_sides(spec)) <= TINY:
+        return (scale, _conv("conv1", 32), _conv("conv2", 64, pool="max"), _conv("conv3", 96))
+    if n < FEW:  # one convolution a halving
+        halvings = range(_halvings(spec, down_to=6))
+        return (scale, *(_conv(f"conv{i + 1}", min(16 << i, 64), pool="max") for i in halvings))
+    stages = [scale]
     for i in range(_halvings(spec, down_to=4)):
         width = min(16 << i, 96)
         stages += [_conv(f"conv{2 * i + 1}", width), _conv(f"conv{2 * i + 2}", width, pool="max")]
-    return (
-        *stages,
-        StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.2 * (n < MANY)}),
-    )
+    return tuple(stages)
 
 
 def _training(spec: Spec, n: int, small: int, whys: dict[str, str]) -> Training:

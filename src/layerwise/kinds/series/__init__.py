@@ -4,6 +4,7 @@ from layerwise.kinds.base import Kind
 from layerwise.kinds.series.alter import alter
 from layerwise.kinds.series.blueprint import LIKES, blueprint, branch
 from layerwise.kinds.series.claims import claims
+from layerwise.kinds.series.methods import METHODS
 from layerwise.kinds.series.reader import SeriesReader
 from layerwise.kinds.series.rivals import rivals
 from layerwise.kinds.series.show import filters, show
@@ -17,6 +18,7 @@ SERIES = Kind(
     reader=SeriesReader,
     blueprint=blueprint,
     likes=LIKES,
+    methods=METHODS,
     branch=branch,
     alter=alter,
     rivals=rivals,

@@ -11,7 +11,7 @@ from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["LIKES", "blueprint", "branch"]
+__all__ = ["LIKES", "blueprint", "branch", "levels"]
 
 FEW = 2_000  # training series; below, all levels keep the full length and changes are many
 
@@ -53,14 +53,7 @@ def lstm(spec: Spec, task: Task, n: int) -> Blueprint:
 
 
 def _few(spec: Spec, n: int) -> Blueprint:
-    """Three plain levels, after Wang, Yan and Oates 2017 (FCN), at a third of their width."""
-    network = (
-        StageChoice("scale", "Scale"),
-        _conv("conv1", 48, 7, pool=_pool(spec, 400)),
-        _conv("conv2", 96, 5, pool=_pool(spec, 200)),
-        _conv("conv3", 96, 3),
-        StageChoice("pool", "GlobalPool", {"how": "average"}),
-    )
+    network = (*levels(spec), StageChoice("pool", "GlobalPool", {"how": "average"}))
     batch = 16
     epochs = float(max(20, min(600, round(1_500 * batch / n))))
     alter = asdict(Amounts(shift=0.05, crop=0.1, warp=0.05, scale=0.1, noise=0.05))
@@ -73,6 +66,16 @@ def _few(spec: Spec, n: int) -> Blueprint:
         rate=3e-3, decay=0.05, batch=batch, epochs=epochs, alter=alter, average=0.99, smoothing=0.05
     )
     return Blueprint(network, training, why)
+
+
+def levels(spec: Spec) -> tuple[StageChoice, ...]:
+    """Three plain levels, after Wang, Yan and Oates 2017 (FCN), at a third of their width."""
+    return (
+        StageChoice("scale", "Scale"),
+        _conv("conv1", 48, 7, pool=_pool(spec, 400)),
+        _conv("conv2", 96, 5, pool=_pool(spec, 200)),
+        _conv("conv3", 96, 3),
+    )
 
 
 def _many(spec: Spec, n: int) -> Blueprint:

@@ -4,6 +4,7 @@ from layerwise.kinds.base import Kind
 from layerwise.kinds.sound.alter import alter
 from layerwise.kinds.sound.blueprint import LIKES, blueprint, branch
 from layerwise.kinds.sound.claims import claims
+from layerwise.kinds.sound.methods import METHODS
 from layerwise.kinds.sound.reader import SoundReader
 from layerwise.kinds.sound.rivals import rivals
 from layerwise.kinds.sound.show import filters, show
@@ -17,6 +18,7 @@ SOUND = Kind(
     reader=SoundReader,
     blueprint=blueprint,
     likes=LIKES,
+    methods=METHODS,
     branch=branch,
     alter=alter,
     rivals=rivals,

@@ -11,13 +11,13 @@ from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["LIKES", "blueprint", "branch"]
+__all__ = ["LIKES", "blueprint", "branch", "levels"]
 
 
 def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
     """A log-mel spectrogram, convolutional levels on it, the mean and the largest over time and pitch."""
     network = (
-        *_levels(spec, (16, 32, 64, 128)),
+        *levels(spec, (16, 32, 64, 128)),
         StageChoice("pool", "GlobalPool", {"how": "both"}),
         StageChoice("dense", "Dense", {"width": 128, "norm": "batch", "dropout": 0.3}),
     )
@@ -38,7 +38,7 @@ def blueprint(spec: Spec, task: Task, n: int) -> Blueprint:
 def branch(spec: Spec) -> tuple[StageChoice, ...]:
     """A small network to a vector of 64, for a column of sounds in a table."""
     return (
-        *_levels(spec, (16, 32, 64)),
+        *levels(spec, (16, 32, 64)),
         StageChoice("pool", "GlobalPool"),
         StageChoice("vector", "Dense", {"width": 64}),
     )
@@ -61,7 +61,7 @@ def lstm(spec: Spec, task: Task, n: int) -> Blueprint:
     return Blueprint(network, training, {"network": "250 LSTM cells each way (Graves et al. 2013)"})
 
 
-def _levels(spec: Spec, widths: tuple[int, ...]) -> tuple[StageChoice, ...]:
+def levels(spec: Spec, widths: tuple[int, ...]) -> tuple[StageChoice, ...]:
     convolutions = (
         StageChoice(f"conv{i + 1}", "Convolution", {"width": w, "norm": "batch", "pool": "max"})
         for i, w in enumerate(widths)

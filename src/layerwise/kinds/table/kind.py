@@ -12,6 +12,7 @@ from layerwise.findings import Rows
 from layerwise.kinds.base import Kind
 from layerwise.kinds.table.blueprint import LIKES, blueprint
 from layerwise.kinds.table.filters import filters
+from layerwise.kinds.table.methods import by_masks
 from layerwise.kinds.table.reader import CATEGORIES, NUMBERS, TableReader
 from layerwise.kinds.table.rivals import rivals
 from layerwise.spec import Spec
@@ -29,6 +30,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
         reader=reader,
         blueprint=partial(blueprint, members=members),
         likes={name: partial(like, members=members) for name, like in LIKES.items()},
+        methods={"masked": partial(by_masks, members=members)},
         branch=None,
         alter=lambda spec, settings: None,
         rivals=partial(rivals, members=members),

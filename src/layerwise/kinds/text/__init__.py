@@ -3,6 +3,7 @@
 from layerwise.kinds.base import Kind
 from layerwise.kinds.text.blueprint import LIKES, blueprint, branch
 from layerwise.kinds.text.claims import claims
+from layerwise.kinds.text.methods import METHODS
 from layerwise.kinds.text.reader import TextReader
 from layerwise.kinds.text.rivals import rivals
 from layerwise.kinds.text.show import filters, show
@@ -16,6 +17,7 @@ TEXT = Kind(
     reader=TextReader,
     blueprint=blueprint,
     likes=LIKES,
+    methods=METHODS,
     branch=branch,
     alter=lambda spec, settings: None,
     rivals=rivals,
