@@ -23,6 +23,7 @@ __all__ = [
     "ONLY",
     "Alter",
     "Blueprint",
+    "Describe",
     "Kind",
     "Read",
     "Reader",
@@ -104,21 +105,24 @@ class Blueprint(NamedTuple):
     why: Mapping[str, str]
 
 
+Describe: TypeAlias = Callable[
+    [Values, Mapping[str, np.ndarray], Spec], Callable[[Values, Mapping[str, np.ndarray]], Any]
+]
+"""Looks at training examples (values, facts) of that Spec; returns what makes others a matrix (N, F) of
+features, dense or sparse."""
+
+
 @dataclass(frozen=True)
 class Rival:
     """A simple method to beat: features of read examples, and what learns from them.
 
-    `features(values, facts, spec)` looks at training examples and returns a function of
-    (values, facts) that gives a matrix (N, F), dense or sparse. A learner of `majority` needs none; for
-    `distances` the F features are the distances to the training examples, in their order.
+    A learner of `majority` needs no features; for `distances` they are the distances to the training
+    examples, in their order.
     """
 
     name: str  # "boosting on mel statistics"
     learner: Literal["majority", "linear", "neighbours", "distances", "boosting", "naive"]
-    features: (
-        Callable[[Values, Mapping[str, np.ndarray], Spec], Callable[[Values, Mapping[str, np.ndarray]], Any]]
-        | None
-    ) = None
+    features: Describe | None = None
     most: int = 20_000  # training rows it is given; more are thinned by a fair draw
     most_pairs: int | None = None  # of training and held-out rows; where there are more, it is left out
 
@@ -147,6 +151,11 @@ class Kind:
     methods: Mapping[str, Callable[[Spec, int], Blueprint]]
     """How to learn features without labels, the usual way first: (spec, training rows) -> what to build."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
+    views: Callable[[Spec], Mapping[str, Any]] | None = None
+    """How far `alter` is to go where two alterations of an example are to be made to agree; None where
+    nothing is known that would leave enough of it."""
+    patches: Describe | None = None
+    """Features learned without labels and without a network: what a network that learns so has to beat."""
     copies: Callable[[Column], Sequence[int | None]] | None = None
     """One mark a row, equal where two rows of a column hold the same but for format or compression."""
 

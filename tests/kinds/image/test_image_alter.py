@@ -43,6 +43,11 @@ def altered(options: dict[str, object], x: torch.Tensor = X, key: int = 1, spec:
             "cutout": st.integers(1, 20),
             "light": st.floats(0.1, 3),
             "contrast": st.floats(0.1, 1),
+            "crop": st.floats(0.01, 0.99),
+            "saturation": st.floats(0.1, 1),
+            "hue_degrees": st.floats(1, 180),
+            "grey": st.floats(0.1, 1),
+            "blur": st.floats(0.1, 3),
         },
     ).filter(bool),
     st.sampled_from([torch.uint8, torch.float32, torch.uint16]),
@@ -109,6 +114,62 @@ def test_light_moves_the_mean_by_spreads_at_most() -> None:
     assert out.mean((1, 2, 3)).std() > 10
 
 
+def test_a_crop_shows_a_part_of_the_picture_larger() -> None:
+    ramp = torch.arange(40.0).expand(64, 1, 40, 40) + 100 * torch.arange(40.0)[:, None]
+    spec = Spec(("channel", "height", "width"), (1, 40, 40), "float32", centre=(0.0,), spread=(1.0,))
+    out = altered({"crop": 0.75}, ramp, spec=spec)[:, 0, 2:-2, 2:-2]  # edges are repeated
+    wide, tall = (out[:, :, 1:] - out[:, :, :-1]).mean((1, 2)), (out[:, 1:] - out[:, :-1]).mean((1, 2)) / 100
+    area = wide * tall
+    assert area.min() > 0.25 - 0.02
+    assert area.max() < 1 + 0.02
+    assert area.max() - area.min() > 0.5
+    aspect = wide / tall
+    assert ((aspect > 9 / 16 - 0.02) & (aspect < 16 / 9 + 0.02)).all()
+    assert aspect.std() > 0.1
+    assert out.amin() >= 0
+    assert out.amax() <= ramp.amax()
+
+
+def test_grey_pictures_have_three_equal_channels_and_their_old_brightness() -> None:
+    out = altered({"grey": 1.0}, X.float())
+    assert torch.allclose(out[:, 0], out[:, 1], atol=1e-3)
+    assert torch.allclose(out.mean(1), X.float().mean(1), atol=1e-3)
+    some = altered({"grey": 0.5}, X.float())
+    greyed = (some.amax(1) - some.amin(1)).amax((1, 2)) < 1e-2
+    assert 0 < greyed.sum() < 16
+    assert torch.allclose(some[~greyed], X.float()[~greyed], atol=1e-2)
+
+
+def test_hue_turns_colours_and_saturation_stretches_them_about_grey() -> None:
+    x = X.float()
+    mean = x.mean(1, keepdim=True)
+    turned, stretched = altered({"hue_degrees": 90.0}, x), altered({"saturation": 0.5}, x)
+    for out in (turned, stretched):
+        assert torch.allclose(out.mean(1, keepdim=True), mean, atol=1e-3)
+        assert not torch.allclose(out, x, atol=1.0)
+    assert torch.allclose((turned - mean).norm(dim=1), (x - mean).norm(dim=1), atol=1e-2)
+    factor = ((stretched - mean) / (x - mean)).flatten(1).nanmedian(1).values
+    assert torch.allclose(stretched - mean, factor[:, None, None, None] * (x - mean), atol=1e-2)
+    assert factor.min() > 0.49
+    assert factor.max() < 1.51
+
+
+def test_blur_keeps_the_sum_of_a_point_and_spreads_it() -> None:
+    x = torch.zeros(32, 1, 21, 21)
+    x[:, :, 10, 10] = 1
+    spec = Spec(("channel", "height", "width"), (1, 21, 21), "float32", centre=(0.0,), spread=(1.0,))
+    out = altered({"blur": 2.0}, x, spec=spec)
+    assert torch.allclose(out.sum((1, 2, 3)), torch.ones(32), atol=1e-4)
+    deviation = ((torch.arange(21.0) - 10) ** 2 * out.sum((1, 2))).sum(1).sqrt()
+    assert deviation.max() < 2.0
+    assert deviation.std() > 0.3
+
+
+def test_pictures_of_one_channel_have_no_colours_to_change() -> None:
+    x = X[:, :1]
+    assert torch.equal(altered({"saturation": 0.5, "hue_degrees": 40.0, "grey": 1.0}, x), x)
+
+
 def test_nothing_asked_is_nothing_done_and_typing_errors_are_named() -> None:
     assert alter(SPEC, {}) is None
     assert alter(SPEC, {"shift": 0, "flip": False}) is None
@@ -118,3 +179,5 @@ def test_nothing_asked_is_nothing_done_and_typing_errors_are_named() -> None:
         alter(SPEC, {"shfit": 1})
     with pytest.raises(UsageError, match=r"must be 0 \(not at all\) or more, got '-1'"):
         alter(SPEC, {"zoom": -1})
+    with pytest.raises(UsageError, match="crop is a share of the area below 1, got 1"):
+        alter(SPEC, {"crop": 1})

@@ -88,6 +88,9 @@ def altered(options: dict[str, object], given: Padded, key: int = 1) -> Padded:
         {"gain_db": 12.0},
         {"noise_db": 20.0},
         {"gaps": 3},
+        {"crop": 0.6},
+        {"tone_db": 6.0},
+        {"bands": 2},
         {"shift_seconds": 0.1, "speed": 0.1, "gain_db": 6.0, "noise_db": 40.0, "gaps": 1},
     ],
 )
@@ -140,6 +143,45 @@ def test_gain_stays_within_its_decibels() -> None:
     assert decibels.std() > 1
 
 
+def test_a_crop_keeps_a_stretch_of_each_clip_as_it_is() -> None:
+    given = padded(*[900] * 30, 3, 1)
+    out = altered({"crop": 0.75}, given)
+    lengths = out.lengths[:30]
+    assert lengths.min() >= 225
+    assert lengths.max() <= 900
+    assert lengths.float().std() > 100
+    begins = []
+    for clip, whole, length in zip(out.values, given.values, out.lengths.tolist(), strict=True):
+        places = [i for i in range(len(whole)) if torch.equal(whole[i : i + length], clip[:length])]
+        assert places
+        begins.append(places[0])
+    assert len(set(begins)) > 15
+
+
+def test_bands_are_silenced_and_the_rest_is_left() -> None:
+    draw = torch.Generator().manual_seed(0)
+    given = Padded(torch.randn(8, 4096, generator=draw), torch.full((8,), 4096))
+    before, after = (torch.fft.rfft(v).abs() for v in (given.values, altered({"bands": 1}, given).values))
+    silent = after < 1e-3 * before
+    same = (after - before).abs() < 1e-2 * (1 + before)
+    assert (silent | same).all()
+    share = silent.float().mean(1)
+    assert share.max() > 0.02
+    assert share.max() < 0.35
+    runs = (silent[:, 1:] != silent[:, :-1]).sum(1)
+    assert (runs <= 2).all()
+
+
+def test_tone_stays_within_its_decibels_and_differs_between_pitches() -> None:
+    draw = torch.Generator().manual_seed(1)
+    given = Padded(torch.randn(8, 4096, generator=draw), torch.full((8,), 4096))
+    before, after = (torch.fft.rfft(v).abs() for v in (given.values, altered({"tone_db": 6.0}, given).values))
+    decibels = 20 * torch.log10(after / before)
+    assert (decibels.abs() <= 6.1).all()
+    assert (decibels.amax(1) - decibels.amin(1)).min() > 2
+    assert (decibels[:, 1:] - decibels[:, :-1]).abs().max() < 0.1
+
+
 def test_names_and_amounts_are_checked() -> None:
     assert SOUND.alter(spec(), {}) is None
     assert SOUND.alter(spec(), {"speed": 0}) is None
@@ -147,6 +189,8 @@ def test_names_and_amounts_are_checked() -> None:
         SOUND.alter(spec(), {"sped": 1})
     with pytest.raises(UsageError, match=r"must be 0 \(not at all\) or more"):
         SOUND.alter(spec(), {"gaps": -1})
+    with pytest.raises(UsageError, match="crop is a share of the clip below 1, got 1.5"):
+        SOUND.alter(spec(), {"crop": 1.5})
 
 
 def column(holds: str, values: object, **more: object) -> dict[str, Column]:

@@ -1,14 +1,14 @@
 """Pictures: all that layerwise knows of them."""
 
 from layerwise.kinds.base import Kind
-from layerwise.kinds.image.alter import alter
+from layerwise.kinds.image.alter import alter, views
 from layerwise.kinds.image.blueprint import blueprint, branch
 from layerwise.kinds.image.claims import claims
 from layerwise.kinds.image.copies import copies
 from layerwise.kinds.image.methods import METHODS
 from layerwise.kinds.image.named import LIKES
 from layerwise.kinds.image.reader import ImageReader
-from layerwise.kinds.image.rivals import rivals
+from layerwise.kinds.image.rivals import patches, rivals
 from layerwise.kinds.image.show import filters, show
 
 __all__ = ["IMAGE"]
@@ -26,5 +26,7 @@ IMAGE = Kind(
     rivals=rivals,
     show=show,
     filters=filters,
+    views=views,
+    patches=patches,
     copies=copies,
 )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from layerwise.kinds.base import ONLY, Rival, Values
 from layerwise.kinds.features import Facts, Features
+from layerwise.kinds.patches import learn_patches
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["rivals"]
+__all__ = ["patches", "rivals"]
 
 MOST_PIXELS = 3_072  # numbers a picture; larger ones are averaged down
 ANGLES = 8
 CELLS = 4
+CENTROIDS = 800
 
 
 def rivals(spec: Spec, task: Task) -> tuple[Rival, ...]:
@@ -28,12 +32,25 @@ def rivals(spec: Spec, task: Task) -> tuple[Rival, ...]:
 
 def pixels(values: Values, facts: Facts, spec: Spec) -> Features:
     """Pixels in standard deviations from the training mean, averaged over blocks in large pictures."""
-    return lambda values, facts: _pixels(values, spec)
+    return lambda values, facts: _small(values, spec).reshape(len(values[ONLY]), -1)
 
 
 def gradients(values: Values, facts: Facts, spec: Spec) -> Features:
     """In 4 x 4 cells: mean, spread, histogram of gradients (after Dalal and Triggs 2005)."""
     return lambda values, facts: _described(_scaled(values, spec))
+
+
+def patches(values: Values, facts: Facts, spec: Spec) -> Features:
+    """(N, 4 x 800): 6 x 6 patches against centroids of k-means, by quadrants (Coates, Ng and Lee 2011).
+
+    Large pictures are averaged over blocks first.
+    """
+
+    def maps(rows: np.ndarray) -> Iterator[np.ndarray]:
+        return (_small({ONLY: np.asarray(values[ONLY])[[row]]}, spec)[0] for row in rows)
+
+    learned = learn_patches(maps, len(values[ONLY]), size=(6, 6), centroids=CENTROIDS, seed=0)
+    return lambda values, facts: learned(_small(values, spec))
 
 
 def _scaled(values: Values, spec: Spec) -> np.ndarray:
@@ -43,14 +60,14 @@ def _scaled(values: Values, spec: Spec) -> np.ndarray:
     return (pixels - centre) / np.array(spec.spread, np.float32)[:, None, None]
 
 
-def _pixels(values: Values, spec: Spec) -> np.ndarray:
-    """(N, F) pixels, averaged over blocks until at most `MOST_PIXELS` are left."""
+def _small(values: Values, spec: Spec) -> np.ndarray:
+    """(N, C, H, W) in standard deviations, averaged over blocks until at most `MOST_PIXELS` are left."""
     scaled = _scaled(values, spec)
     channels, height, width = scaled.shape[1:]
     block = 1
     while channels * -(-height // block) * -(-width // block) > MOST_PIXELS:
         block += 1
-    return _averaged(scaled, -(-height // block), -(-width // block)).reshape(len(scaled), -1)
+    return _averaged(scaled, -(-height // block), -(-width // block))
 
 
 def _averaged(x: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
 from layerwise.kinds.base import ONLY, Rival, Values
 from layerwise.kinds.features import Facts, Features, of_facts
+from layerwise.kinds.patches import learn_patches
 from layerwise.kinds.sound.mel import decibels
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["mel_statistics", "rivals"]
+__all__ = ["mel_statistics", "patches", "rivals"]
 
 BANDS = 24
 PARTS = 6  # stretches of equal length that a clip is cut into
+FINE = 40  # bands of which patches are cut
+SPREAD_DB = 20.0  # about the deviation of levels
+CENTROIDS = 400
 
 
 def rivals(spec: Spec, task: Task) -> tuple[Rival, ...]:
@@ -38,6 +43,21 @@ def mel_statistics(values: Values, facts: Facts, spec: Spec) -> Features:
     """(N, 9 x 24 + 1): of each mel band mean, spread, largest, and the mean in six stretches; the length."""
     levels = decibels(spec, bands=BANDS, hop_seconds=max(0.0125, 32 / (spec.rate_hz or 1.0)))
     return lambda values, facts: np.stack([_statistics(levels(one), len(one)) for one in values[ONLY]])
+
+
+def patches(values: Values, facts: Facts, spec: Spec) -> Features:
+    """(N, 4 x 400): patches of a mel spectrogram against centroids of k-means, by quarters of the pitches
+    (Coates, Ng and Lee 2011; for sounds Salamon and Bello 2015)."""
+    levels = decibels(spec, bands=FINE, hop_seconds=max(0.02, 32 / (spec.rate_hz or 1.0)))
+
+    def map_of(one: np.ndarray) -> np.ndarray:
+        return levels(one)[None] / np.float32(SPREAD_DB)
+
+    def maps(rows: np.ndarray) -> Iterator[np.ndarray]:
+        return (map_of(values[ONLY][row]) for row in rows)
+
+    learned = learn_patches(maps, len(values[ONLY]), size=(8, 8), centroids=CENTROIDS, grid=(1, 4), seed=0)
+    return lambda values, facts: np.concatenate([learned(map_of(one)[None]) for one in values[ONLY]])
 
 
 def _statistics(levels: np.ndarray, samples: int) -> np.ndarray:
