@@ -14,9 +14,12 @@ _WHERE: dict[str, tuple[str, str | None]] = {
     "DeepBeliefNetwork": ("layerwise.estimators", "DeepBeliefNetwork"),
     "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
     "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
+    "FeatureLearner": ("layerwise.estimators", "FeatureLearner"),
+    "Features": ("layerwise.model", "Features"),
     "Model": ("layerwise.model", "Model"),
     "RBM": ("layerwise.estimators", "RBM"),
     "fit": ("layerwise.workflows", "fit"),
+    "learn": ("layerwise.workflows", "learn"),
     "load": ("layerwise.model", "load"),
     "nn": ("layerwise.nn", None),
 }
@@ -27,18 +30,28 @@ __all__ = [
     "DeepBeliefNetwork",
     "DeepClassifier",
     "DeepRegressor",
+    "FeatureLearner",
+    "Features",
     "Model",
     "__version__",
     "fit",
+    "learn",
     "load",
     "nn",
 ]
 
 if TYPE_CHECKING:
     from layerwise import nn as nn
-    from layerwise.estimators import RBM, Autoencoder, DeepBeliefNetwork, DeepClassifier, DeepRegressor
-    from layerwise.model import Model, load
-    from layerwise.workflows import fit
+    from layerwise.estimators import (
+        RBM,
+        Autoencoder,
+        DeepBeliefNetwork,
+        DeepClassifier,
+        DeepRegressor,
+        FeatureLearner,
+    )
+    from layerwise.model import Features, Model, load
+    from layerwise.workflows import fit, learn
 
 
 def __getattr__(name: str) -> Any:

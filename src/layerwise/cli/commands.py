@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,6 +13,9 @@ from layerwise.cli.terminal import Terminal, echo
 from layerwise.errors import UsageError, shown, suggest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from layerwise.model import Product
     from layerwise.workflows import Narrator
 
 __all__ = ["layerwise"]
@@ -43,93 +47,103 @@ def layerwise() -> None:
     """
 
 
-def _data_options(command: Any) -> Any:
-    for option in reversed(
-        [
-            click.option(
-                "--kind", metavar="KIND", help="image, sound, text, series or table; guessed otherwise."
-            ),
-            click.option(
-                "--task", metavar="TASK", help="classify, tags, regress or forecast; guessed otherwise."
-            ),
-            click.option(
-                "--target",
-                metavar="COLUMN[,COLUMN]",
-                help="The column to answer; several 0/1 columns are tags.",
-            ),
-            click.option(
-                "--input",
-                "inputs",
-                metavar="COLUMN[,COLUMN]",
-                help="The columns to read; otherwise all others.",
-            ),
-            click.option(
-                "--name",
-                "name_template",
-                metavar="TEMPLATE",
-                help="File names to columns: '{digit}_{speaker}_{take}'.",
-            ),
-            click.option(
-                "--group", metavar="COLUMN", help="Rows of one group stay on one side of the split."
-            ),
-            click.option("--test", metavar="DATA", help="Held-out data of their own."),
-            click.option(
-                "--split",
-                metavar="COLUMN[=V,V]",
-                help="The column that tells train from test, or which of its values are the test.",
-            ),
-            click.option("--time", metavar="COLUMN", help="Split by time: the last rows are held out."),
-            click.option("--forecast", metavar="COLUMN", help="Foretell this column."),
-            click.option("--horizon", type=click.IntRange(1), metavar="STEPS", help="How many steps ahead."),
-        ]
-    ):
-        command = option(command)
-    return command
+_C = TypeVar("_C", bound=Callable[..., Any])
 
 
-def _recipe_options(command: Any) -> Any:
-    for option in reversed(
-        [
-            click.option(
-                "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random number."
-            ),
-            click.option("--recipe", "recipe_file", metavar="FILE", help="Every choice from a recipe.json."),
-            click.option(
-                "--like",
-                metavar="NAME",
-                help="A recipe of the literature: lenet5, mlp2006, alexnet-small, resnet-small, lstm.",
-            ),
-            click.option(
-                "--set",
-                "settings",
-                metavar="NAME=VALUE",
-                multiple=True,
-                help="Change one line of the recipe; repeatable. training.rate=search tries rates.",
-            ),
-        ]
-    ):
-        command = option(command)
-    return command
+def _adding(*options: Callable[[Any], Any]) -> Callable[[_C], _C]:
+    """A decorator that adds these options, in their order."""
+
+    def add(command: _C) -> _C:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_KIND = click.option("--kind", metavar="KIND", help="image, sound, text, series or table; guessed otherwise.")
+_INPUT = click.option(
+    "--input", "inputs", metavar="COLUMN[,COLUMN]", help="The columns to read; otherwise all others."
+)
+_NAME = click.option(
+    "--name",
+    "name_template",
+    metavar="TEMPLATE",
+    help="File names to columns: '{digit}_{speaker}_{take}'.",
+)
+_GROUP = click.option("--group", metavar="COLUMN", help="Rows of one group stay on one side of the split.")
+_SEED = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random number."
+)
+_RECIPE = click.option("--recipe", "recipe_file", metavar="FILE", help="Every choice from a recipe.json.")
+_SET = click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Change one line of the recipe; repeatable. training.rate=search tries rates.",
+)
+
+_data_options = _adding(
+    _KIND,
+    click.option("--task", metavar="TASK", help="classify, tags, regress or forecast; guessed otherwise."),
+    click.option(
+        "--target", metavar="COLUMN[,COLUMN]", help="The column to answer; several 0/1 columns are tags."
+    ),
+    _INPUT,
+    _NAME,
+    _GROUP,
+    click.option("--test", metavar="DATA", help="Held-out data of their own."),
+    click.option(
+        "--split",
+        metavar="COLUMN[=V,V]",
+        help="The column that tells train from test, or which of its values are the test.",
+    ),
+    click.option("--time", metavar="COLUMN", help="Split by time: the last rows are held out."),
+    click.option("--forecast", metavar="COLUMN", help="Foretell this column."),
+    click.option("--horizon", type=click.IntRange(1), metavar="STEPS", help="How many steps ahead."),
+)
+
+_recipe_options = _adding(
+    _SEED,
+    _RECIPE,
+    click.option(
+        "--like",
+        metavar="NAME",
+        help="A recipe of the literature: lenet5, mlp2006, alexnet-small, resnet-small, lstm.",
+    ),
+    _SET,
+)
+
+_run_options = _adding(
+    click.option("--overwrite", is_flag=True, help="Replace what --out holds."),
+    click.option("--budget", metavar="TIME", help="Wall time for training: 90s, 5m, 2h."),
+    click.option(
+        "--workers",
+        type=click.IntRange(0),
+        default=None,
+        help="Processes that read files; results do not depend on it.",
+    ),
+    click.option("--resume", is_flag=True, help="Go on with a run that was stopped."),
+    click.option("--no-examples", is_flag=True, help="Keep the data's own examples out of the report."),
+    click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout."),
+)
 
 
 @layerwise.command()
 @click.argument("data")
 @_data_options
 @_recipe_options
-@click.option("--out", metavar="FOLDER", help="Where the model goes.  [default: NAME-model]")
-@click.option("--overwrite", is_flag=True, help="Replace what --out holds.")
-@click.option("--budget", metavar="TIME", help="Wall time for training: 90s, 5m, 2h.")
 @click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=None,
-    help="Processes that read files; results do not depend on it.",
+    "--from",
+    "start",
+    metavar="FOLDER",
+    help="Build on the levels of features (layerwise learn) or of a model.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--out", metavar="FOLDER", help="Where the model goes.  [default: NAME-model]")
 @click.option("--thorough", is_flag=True, help="Also train on a random split, to show what it would flatter.")
-@click.option("--no-examples", is_flag=True, help="Keep the data's own examples out of the report.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@_run_options
 def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any) -> None:
     """Train a network on DATA: a folder of class folders, an archive of one, a
     table (CSV, TSV, Parquet), arrays (.npz, IDX, .ts), or the name of a
@@ -139,26 +153,50 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
     layerwise fit clips/
     layerwise fit loans.csv --target default
     layerwise fit load.csv --forecast OT --horizon 96 --time date
+    layerwise fit labelled/ --from photos-features
     """
-    budget = _seconds(options.pop("budget"))
-    settings = dict(_setting(s) for s in options.pop("settings"))
-    chosen = _plain(options)
     from layerwise.workflows import default_out
     from layerwise.workflows import fit as run
 
-    chosen["out"] = chosen["out"] or default_out(data)
-    model = run(
-        data,
-        budget=budget,
-        settings=settings,
-        examples=not no_examples,
-        narrator=_narrator(quiet),
-        **chosen,
-    )
-    if as_json:
-        import json
+    chosen = _asked(options, default_out(data, "model"))
+    model = run(data, examples=not no_examples, narrator=_narrator(quiet), **chosen)
+    _result(model, as_json)
 
-        click.echo(json.dumps(model.result(), ensure_ascii=True, allow_nan=False))
+
+@layerwise.command()
+@click.argument("data")
+@_adding(_KIND)
+@click.option(
+    "--target",
+    metavar="COLUMN[,COLUMN]",
+    help="Labels where some are known: never learned from, only read off the features.",
+)
+@_adding(_INPUT, _NAME, _GROUP)
+@click.option(
+    "--method",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="views (two views of an example agree) or masked (hidden parts are told).",
+)
+@_adding(_SEED, _RECIPE, _SET)
+@click.option("--out", metavar="FOLDER", help="Where the features go.  [default: NAME-features]")
+@_run_options
+def learn(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any) -> None:
+    """Learn levels of features from DATA without labels: pictures, sounds, texts,
+    series or a table; and show what each level learned.
+
+    \b
+    layerwise learn photos/ --out features
+    layerwise fit photos_labelled/ --from features
+    layerwise predict features new/ --csv features.csv
+    """
+    from layerwise.workflows import default_out
+    from layerwise.workflows import learn as run
+
+    chosen = _asked(options, default_out(data, "features"))
+    features = run(data, examples=not no_examples, narrator=_narrator(quiet), **chosen)
+    _result(features, as_json)
 
 
 @layerwise.command()
@@ -169,7 +207,9 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="How many answers a row.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def predict(model: str, data: str, csv_file: str | None, as_json: bool, top: int, quiet: bool) -> None:
-    """Ask MODEL about DATA, labelled or not; one row a file, in order."""
+    """Ask MODEL about DATA, labelled or not; one row a file, in order. What
+    `learn` made gives features instead of answers.
+    """
     from layerwise.workflows import predict as run
 
     run(model, data, csv=csv_file, as_json=as_json, top=top, narrator=_narrator(quiet), echo=echo)
@@ -211,11 +251,26 @@ def doctor(measure: bool) -> None:
         click.echo(line)
 
 
+def _asked(options: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Options of a run as the workflows take them; `out` is where it goes where nobody says."""
+    budget, settings = _seconds(options.pop("budget")), dict(_setting(s) for s in options.pop("settings"))
+    chosen = _plain(options)
+    return {**chosen, "budget": budget, "settings": settings, "out": chosen["out"] or out}
+
+
+def _result(product: Product, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps(product.result(), ensure_ascii=True, allow_nan=False))
+
+
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Options as the workflows take them: lists parted, the rest as given."""
     chosen = dict(options)
     for name in ("target", "inputs", "forecast"):
-        chosen[name] = tuple(p for p in (chosen[name] or "").split(",") if p)
+        if name in chosen:
+            chosen[name] = tuple(p for p in (chosen[name] or "").split(",") if p)
     if chosen.get("horizon") and not chosen["forecast"]:
         raise UsageError("--horizon needs --forecast COLUMN: which column is to be foretold?")
     return chosen

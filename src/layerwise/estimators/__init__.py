@@ -3,6 +3,7 @@
 from layerwise.estimators.autoencoder import Autoencoder
 from layerwise.estimators.dbn import DeepBeliefNetwork
 from layerwise.estimators.deep import DeepClassifier, DeepRegressor
+from layerwise.estimators.learner import FeatureLearner
 from layerwise.estimators.rbm import RBM
 
-__all__ = ["RBM", "Autoencoder", "DeepBeliefNetwork", "DeepClassifier", "DeepRegressor"]
+__all__ = ["RBM", "Autoencoder", "DeepBeliefNetwork", "DeepClassifier", "DeepRegressor", "FeatureLearner"]

@@ -2,29 +2,34 @@
 
 from layerwise.look.cost import cost, peak_memory
 from layerwise.look.data import OtherSplit, Parts, data
-from layerwise.look.doubts import doubts
+from layerwise.look.doubts import doubts, doubts_of_features
 from layerwise.look.examples import Examples
+from layerwise.look.learned import Learned, learned
 from layerwise.look.levels import Known, levels
 from layerwise.look.quality import quality
 from layerwise.look.rivals import Comparison, compare, rivals, verdict
 from layerwise.look.training import training
-from layerwise.look.use import use
+from layerwise.look.use import use, use_features
 
 __all__ = [
     "Comparison",
     "Examples",
     "Known",
+    "Learned",
     "OtherSplit",
     "Parts",
     "compare",
     "cost",
     "data",
     "doubts",
+    "doubts_of_features",
+    "learned",
     "levels",
     "peak_memory",
     "quality",
     "rivals",
     "training",
     "use",
+    "use_features",
     "verdict",
 ]

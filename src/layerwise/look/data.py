@@ -42,9 +42,9 @@ class OtherSplit(NamedTuple):
 
 
 def data(
-    task: Task,
+    task: Task | None,
     *,
-    targets: np.ndarray,
+    targets: np.ndarray | None,
     parts: Parts,
     examples: Examples,
     groups: np.ndarray | None = None,
@@ -57,16 +57,21 @@ def data(
 ) -> Section:
     """`targets` (N, ...) encoded, `groups` (N,) and `examples` are of all stored rows, in their order.
 
-    `reading` is what the reader chose, and why; `notes` are guesses, a sentence each.
+    Without `task` and `targets` nothing is said of answers. `reading` is what the reader chose, and why;
+    `notes` are guesses, a sentence each.
     """
-    things = examples.kind.plural
-    findings = [_counts(task, targets, parts), _samples(task, targets, parts, examples, seed)]
+    things, n = examples.kind.plural, len(examples)
+    if task is None or targets is None:
+        said, findings = "learned from without labels", _unlabelled(parts, examples, seed)
+    else:
+        said = f"the answer is {task.sentence}"
+        findings = [_counts(task, targets, parts), _samples(task, targets, parts, examples, seed)]
     findings.append(Finding("data.split", f"Split {parts.why}.", method="split before anything was fitted"))
     if groups is not None:
         findings.append(_groups(groups, parts, group_word, things))
     if other_split is not None:
         findings.append(_other_split(other_split, group_word))
-    findings.append(_left_out(left_out, len(targets)))
+    findings.append(_left_out(left_out, n))
     findings += _facts(examples, parts)
     settings, why = reading
     if settings:
@@ -81,12 +86,30 @@ def data(
         )
     if notes:
         findings.append(Finding("data.notes", " ".join(_sentence(note) for note in notes)))
-    return Section("data", f"{count(len(targets))} {things}; the answer is {task.sentence}.", tuple(findings))
+    return Section("data", f"{count(n)} {things}; {said}.", tuple(findings))
+
+
+def _unlabelled(parts: Parts, examples: Examples, seed: int) -> list[Finding]:
+    """How many are for what, and a fair draw of the training rows."""
+    drawn = Randomness(seed).numpy("samples shown").permutation(parts.train)[: MOST_TILES // 2]
+    tiles = [Tile(examples.show(int(i)), "", shown(examples.ids[i], 60)[1:-1]) for i in drawn]
+    gallery = Gallery(tiles, "Each with its name.", examples=True)
+    said = "A fair draw from the training examples."
+    return [
+        Finding("data.counts", f"{capital(_sizes(parts))}.", n=len(examples)),
+        Finding("data.samples", said, pictures=(gallery,)),
+    ]
+
+
+def _sizes(parts: Parts) -> str:
+    """`503 train, 50 validation, 126 held out`."""
+    places = {"train": parts.train, "validation": parts.validation, "held out": parts.held}
+    return ", ".join(f"{count(len(rows))} {name}" for name, rows in places.items())
 
 
 def _counts(task: Task, targets: np.ndarray, parts: Parts) -> Finding:
     places = {"train": parts.train, "validation": parts.validation, "held out": parts.held}
-    sizes = ", ".join(f"{count(len(rows))} {name}" for name, rows in places.items())
+    sizes = _sizes(parts)
     fitted = targets[np.concatenate([parts.train, parts.validation])]
     if task.name in ("regress", "forecast"):
         return Finding("data.counts", f"{capital(sizes)}.", n=len(targets), pictures=(_histogram(fitted),))

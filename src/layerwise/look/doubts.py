@@ -17,7 +17,7 @@ from layerwise.look.rivals import Comparison
 from layerwise.look.words import NAMES, plural
 from layerwise.tasks.base import Task
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "doubts_of_features"]
 
 THIN = 20  # held-out examples of a class
 FEW_GROUPS = 10
@@ -46,15 +46,48 @@ def doubts(
         *_other_split(other_split, group_word),
         *_shifted(facts or {}, parts),
         *_left_out(left_out, len(targets)),
-        Finding("doubts.elsewhere", f"Not checked: {things} from other sources than these."),
-        Finding(
-            "doubts.one_run",
-            "Not checked: how much the figures change with another seed. This is one training run.",
-        ),
+        *_unchecked(things),
         *_more_held_out(comparison, plural(group_word) if groups is not None else things),
         *_more_of_the_rare(task, targets[np.concatenate(parts[:2])]),
     ]
     return Section("doubts", f"{len(findings)} things to keep in mind.", tuple(findings))
+
+
+def doubts_of_features(
+    *,
+    parts: Parts,
+    things: str,
+    judged: bool,
+    groups: np.ndarray | None = None,
+    group_word: str = "group",
+    left_out: int = 0,
+    facts: Mapping[str, np.ndarray] | None = None,
+) -> Section:
+    """What to doubt about features that were learned without labels; `judged`: whether some labels were known."""
+    findings = [
+        *_grouped(groups, parts, group_word, things),
+        *_shifted(facts or {}, parts),
+        *_left_out(left_out, sum(len(rows) for rows in parts[:3])),
+    ]
+    if not judged:
+        findings.append(
+            Finding(
+                "doubts.use",
+                "Not checked: whether these features serve a purpose of yours. Label a few hundred examples and"
+                " run layerwise fit on them with --from; or name the labels with --target here, and the page says"
+                " how well they can be read off each level.",
+            )
+        )
+    findings += _unchecked(things)
+    return Section("doubts", f"{len(findings)} things to keep in mind.", tuple(findings))
+
+
+def _unchecked(things: str) -> Iterator[Finding]:
+    yield Finding("doubts.elsewhere", f"Not checked: {things} from other sources than these.")
+    yield Finding(
+        "doubts.one_run",
+        "Not checked: how much the figures change with another seed. This is one training run.",
+    )
 
 
 def _thin(task: Task, held: np.ndarray) -> Iterator[Finding]:

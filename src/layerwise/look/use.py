@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from layerwise.findings import Code, Finding, Section
 
-__all__ = ["use"]
+__all__ = ["use", "use_features"]
 
 SPECIAL = set("\"'$`\\!")  # to a shell, between double quotes, or to Python
 
@@ -26,6 +26,20 @@ def use(folder: str, *, data: str, options: Sequence[str] = (), new: str = "NEW"
     words = "Ask it from a terminal, ask it from Python, train it again."
     code = Code("\n".join(lines), words)
     return Section("use", "Ask it, or train it again.", (Finding("use", "", pictures=(code,)),))
+
+
+def use_features(folder: str, *, data: str, options: Sequence[str] = ()) -> Section:
+    """Three lines: features of new data, a network on top of these levels, the same from Python."""
+    python = f"import layerwise; print(layerwise.load({folder!r}).transform('NEW').values.shape)"
+    lines = (
+        f"layerwise predict {shlex.quote(folder)} NEW --csv features.csv",
+        f"layerwise fit LABELLED --from {shlex.quote(folder)}",
+        f"python -c {_quoted(python, folder)}",
+        shlex.join(["layerwise", "learn", data, *options, "--recipe", folder + "/recipe.json"]),
+    )
+    words = "Features of new data, a network on top of these levels, features in Python, learning once more."
+    code = Code("\n".join(lines), words)
+    return Section("use", "Use it, or learn once more.", (Finding("use", "", pictures=(code,)),))
 
 
 def _quoted(code: str, names: str) -> str:

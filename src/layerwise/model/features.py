@@ -80,5 +80,5 @@ class Features(Product):
             raise UsageError(
                 f"the level {shown(level)} has several parts, and gives no row of numbers an example"
             )
-        flat: np.ndarray = found.float().flatten(1).cpu().numpy()
+        flat: np.ndarray = found.flatten(1).cpu().numpy()
         return flat

@@ -13,6 +13,7 @@ from layerwise.train.reconstruct import Reconstruction, Variational
 from layerwise.train.schedules import constant, one_cycle, trapezoid
 from layerwise.train.search import RateSearch, find_rate
 from layerwise.train.stagewise import Within, greedy
+from layerwise.train.views import TwoViews, projector
 
 __all__ = [
     "Alter",
@@ -37,6 +38,7 @@ __all__ = [
     "Saved",
     "Step",
     "Supervised",
+    "TwoViews",
     "Variational",
     "Within",
     "constant",
@@ -44,6 +46,7 @@ __all__ = [
     "greedy",
     "one_cycle",
     "optimiser",
+    "projector",
     "train",
     "trapezoid",
 ]

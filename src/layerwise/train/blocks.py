@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
 from math import prod
 from typing import Self
 
@@ -12,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from layerwise.errors import UsageError
-from layerwise.nn import Pipeline, Stage
+from layerwise.nn import Pipeline
 from layerwise.nn.pipeline import after
 from layerwise.nn.stage import IMAGE, SEQUENCE, SPECTROGRAM, spatial, steps
 from layerwise.spec import Spec
@@ -25,6 +23,7 @@ WIDTH = 256  # of the decoder's hidden level
 ACROSS = 7  # blocks along an axis, about
 MODE = "auto"
 FILL = "zero"
+
 
 class Blocks(Part):
     """x"""
@@ -41,11 +40,15 @@ class Blocks(Part):
         self.axes = seen.axes
         self.each = seen.axes == SEQUENCE  # channels are hidden apart
         lengths = [seen.length(a) or steps(seen) for a in spatial(seen)]
-        self.block = [max(2, round(min(lengths) / ACROSS))]*2 if seen.axes == IMAGE else [max(2, round(n / ACROSS)) for n in lengths]
+        self.block = (
+            [max(2, round(min(lengths) / ACROSS))] * 2
+            if seen.axes == IMAGE
+            else [max(2, round(n / ACROSS)) for n in lengths]
+        )
         channels = seen.length("channel") or 1
         end = looks[-1]
         place = max(i for i, s in enumerate(looks) if spatial(s))
-        names = [name for name, _ in net.stages()][self.front:]
+        names = [name for name, _ in net.stages()][self.front :]
         self.level = names[place - 1]
         mode = MODE
         if mode == "auto":
@@ -56,7 +59,7 @@ class Blocks(Part):
         if mode == "code":
             self.decoder = FromCode(code, lengths, self.block, channels)
         else:
-            strides = _strides(net.stages()[self.front:self.front + place], spatial(seen))
+            strides = _strides(net.stages()[self.front : self.front + place], spatial(seen))
             self.decoder = FromMap(maps, code, strides, channels)
 
     @classmethod
@@ -71,7 +74,8 @@ class Blocks(Part):
         turned = self.axes != IMAGE
         maps = values.transpose(1, 2) if turned else values  # (N, C, *S)
         shape = list(maps.shape)
-        if not self.each: shape[1] = 1
+        if not self.each:
+            shape[1] = 1
         hidden = blocks(shape, self.block, self.share, generator)
         known = torch.ones_like(hidden)
         if lengths is not None:
@@ -79,21 +83,25 @@ class Blocks(Part):
             known = mask[:, None].reshape(len(mask), 1, -1, *(1,) * (maps.ndim - 3)) & known
             hidden = hidden & known
         seen = maps.masked_fill(hidden, 0.0)
-        if FILL == "scale": seen = seen / (1 - self.share)
+        if FILL == "scale":
+            seen = seen / (1 - self.share)
         if FILL == "swap":
             other = maps.roll(1, 0)
             seen = torch.where(hidden, other, maps)
-        if turned: seen = seen.transpose(1, 2)
+        if turned:
+            seen = seen.transpose(1, 2)
         seen = seen if lengths is None else Padded(seen, lengths)
-        rest = Pipeline(**dict(stages[self.front:]))
+        rest = Pipeline(**dict(stages[self.front :]))
         if self.mode == "code":
             told = self.decoder(rest(seen), maps.shape[2:])
         else:
             found = {}
-            for name, value in rest.levels(seen): found[name] = value
+            for name, value in rest.levels(seen):
+                found[name] = value
             m = found[self.level]
             m = m.values if isinstance(m, Padded) else m
-            if turned: m = m.transpose(1, 2)
+            if turned:
+                m = m.transpose(1, 2)
             code = value if self.mode == "both" else None
             told = self.decoder(m, code, maps.shape[2:])
         wrong = torch.where(hidden, told - maps, 0).square().flatten(1).sum(1)
@@ -166,14 +174,18 @@ def _front(net, spec):
     """How many stages lead without parameters, and the Specs after those and each further stage"""
     stages = net.stages()
     front = next(i for i, (_, s) in enumerate(stages) if any(True for _ in s.parameters()))
-    for name, s in stages[:front]: spec = after(name, s, spec)
+    for name, s in stages[:front]:
+        spec = after(name, s, spec)
     looks = [spec]
-    for name, s in stages[front:]: looks.append(after(name, s, looks[-1]))
+    for name, s in stages[front:]:
+        looks.append(after(name, s, looks[-1]))
     return front, looks
+
 
 def _strides(stages, axes):
     out = dict.fromkeys(axes, 1)
     for _, stage in stages:
         for axis, reach in stage.field().items():
-            if reach is not None and axis in out: out[axis] *= reach.stride
+            if reach is not None and axis in out:
+                out[axis] *= reach.stride
     return list(out.values())

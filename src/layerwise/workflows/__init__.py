@@ -3,6 +3,7 @@
 from layerwise.workflows.arrays import train_columns, train_more
 from layerwise.workflows.asking import predict
 from layerwise.workflows.fitting import fit, propose
+from layerwise.workflows.learning import learn, learn_whole
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import default_out
 from layerwise.workflows.tell import examine, redraw
@@ -13,6 +14,8 @@ __all__ = [
     "default_out",
     "examine",
     "fit",
+    "learn",
+    "learn_whole",
     "predict",
     "propose",
     "redraw",

@@ -16,7 +16,7 @@ from layerwise.nn import describe
 from layerwise.tasks.base import Metric
 from layerwise.workflows.prepare import Prepared
 
-__all__ = ["note", "sections_of"]
+__all__ = ["level_facts", "note", "path_text", "sections_of"]
 
 
 def sections_of(
@@ -157,12 +157,12 @@ def note(
         "split_why": prepared.split.why,
         "metrics": {name: m.to_json() for name, m in metrics.items()},
         "split": {"kind": prepared.split.kind, "why": prepared.split.why, "groups": groups, "counts": sizes},
-        "quarantined": [{"path": _text(one.path), "reason": one.reason} for one in prepared.left_out],
+        "quarantined": [{"path": path_text(one.path), "reason": one.reason} for one in prepared.left_out],
         "rivals": [
             {"name": name, "metrics": {k: m.to_json() for k, m in found.items()}}
             for name, found in comparison.rivals.items()
         ],
-        "levels": [_level(part) for s in sections if s.name == "levels" for part in s.parts],
+        "levels": [level_facts(part) for s in sections if s.name == "levels" for part in s.parts],
         "seconds": {**model.about["seconds"], "judging": seconds},
         **({} if other_split is None else {"random_split": _other(other_split)}),
     }
@@ -172,7 +172,7 @@ def _other(split: OtherSplit) -> dict[str, Any]:
     return {"rival": split.rival, "used": split.used.to_json(), "random": split.random.to_json()}
 
 
-def _level(part: Section) -> dict[str, Any]:
+def level_facts(part: Section) -> dict[str, Any]:
     probe = next((f for f in part.findings if f.name.endswith(".probe")), None)
     plain: dict[str, Any] = {"name": part.name.removeprefix("levels."), **part.facts}
     if probe is not None and probe.value is not None:
@@ -180,5 +180,5 @@ def _level(part: Section) -> dict[str, Any]:
     return plain
 
 
-def _text(path: str) -> str:
+def path_text(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()

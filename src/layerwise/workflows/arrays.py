@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from layerwise.data import Column, Packed, Roles, Source, Split
+from layerwise.data import Column, Packed, Roles, Source
 from layerwise.kinds import kind_named
 from layerwise.model import Model
 from layerwise.randomness import Randomness
@@ -18,13 +18,11 @@ from layerwise.tasks import Task
 from layerwise.train import Phase, Supervised, train
 from layerwise.workflows.lay import Laid
 from layerwise.workflows.narrate import Silent
-from layerwise.workflows.prepare import assemble, pack
+from layerwise.workflows.prepare import all_for_training, assemble, pack
 from layerwise.workflows.settle import SEARCH, reading_settings, settle
 from layerwise.workflows.supervised import supervised
 
 __all__ = ["train_columns", "train_more"]
-
-LEAST_FOR_VALIDATION = 200  # training rows; with fewer, all of them train
 
 
 def train_columns(
@@ -51,7 +49,7 @@ def train_columns(
     roles = Roles(tuple(columns), ())
     settings = settings or {}
     with tempfile.TemporaryDirectory(prefix="layerwise-") as run:
-        split = _all_for_training(n, seed)
+        split = all_for_training(n, seed)
         why, reading = "as asked", reading_settings(None, settings)
         laid = Laid(source, roles, kind_named(kind), why, task, why, split, targets, reading, roles.inputs)
         prepared = assemble(laid, run=Path(run), weights=weights)
@@ -90,11 +88,3 @@ def train_more(
         for _ in train(model.net, (phase,), data, seed=training.seed + passes):
             pass
         model.about["passes"] = passes + 1
-
-
-def _all_for_training(n: int, seed: int) -> Split:
-    rows, none = np.arange(n), np.empty(0, np.int64)
-    if n < LEAST_FOR_VALIDATION:
-        return Split(rows, none, none, "given", "all rows train")
-    kept = np.sort(Randomness(seed).at("split").numpy("validation").permutation(n)[: n // 10])
-    return Split(np.setdiff1d(rows, kept), kept, none, "given", "all rows train, a tenth calibrates")

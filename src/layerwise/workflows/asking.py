@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from layerwise.errors import UsageError, shown
-from layerwise.model import Model, Predictions, load, write_aside
+from layerwise.model import Codes, Features, Model, Predictions, load, write_aside
 from layerwise.workflows.narrate import Narrator
 
 __all__ = ["as_csv", "predict"]
@@ -28,23 +28,51 @@ def predict(
     top: int,
     narrator: Narrator,
     echo: Callable[[str], None],
-) -> Predictions:
-    """Load a model, answer every example of `data` in order, and write the answers where they are wanted."""
+) -> Predictions | Codes:
+    """Load a model, put every example of `data` through it in order, and write what it gives where it is wanted.
+
+    A model answers; what was learned without labels gives features.
+    """
     product = load(model)
     target = None if csv in (None, "-") else _target(csv)
-    predictions = product.predict(data)
-    if predictions.left_out:
-        reasons = [f"{p.path}: {p.reason}" for p in predictions.left_out[:5]]
-        more = [f"and {len(predictions.left_out) - 5} more"] if len(predictions.left_out) > 5 else []
+    found = product.transform(data) if isinstance(product, Features) else product.predict(data)
+    if found.left_out:
+        reasons = [f"{p.path}: {p.reason}" for p in found.left_out[:5]]
+        more = [f"and {len(found.left_out) - 5} more"] if len(found.left_out) > 5 else []
         narrator.say("Left out", *reasons, *more)
     if as_json:
-        echo(json.dumps(_json(product, predictions, top, model), ensure_ascii=True, allow_nan=False))
-    elif target is None:
-        echo(as_csv(product, predictions, top).rstrip("\n"))
-    if target is not None:
-        write_aside(target, as_csv(product, predictions, top).encode("utf-8", "backslashreplace"))
-        narrator.say("Done", f"{len(predictions.ids):,} answers in {csv}")
-    return predictions
+        plain = _codes_json(found, model) if isinstance(found, Codes) else _json(product, found, top, model)
+        echo(json.dumps(plain, ensure_ascii=True, allow_nan=False))
+    if as_json and target is None:
+        return found
+    text = codes_csv(found) if isinstance(found, Codes) else as_csv(product, found, top)
+    if target is None:
+        echo(text.rstrip("\n"))
+    else:
+        write_aside(target, text.encode("utf-8", "backslashreplace"))
+        noun = "rows of features" if isinstance(found, Codes) else "answers"
+        narrator.say("Done", f"{len(found.ids):,} {noun} in {csv}")
+    return found
+
+
+def codes_csv(codes: Codes) -> str:
+    """One row an example: `path,feature_1,...`; empty cells where it could not be read."""
+    text = io.StringIO()
+    writer = csv_format.writer(text, lineterminator="\n")
+    writer.writerow(["path", *(f"feature_{k + 1}" for k in range(codes.values.shape[1]))])
+    for path, row in zip(codes.ids, codes.values, strict=True):
+        writer.writerow([_cell(path), *(_cell(_number(value)) for value in row)])
+    return text.getvalue()
+
+
+def _codes_json(codes: Codes, folder: str) -> dict[str, Any]:
+    rows = zip(codes.ids, codes.values, strict=True)
+    return {
+        "model": folder,
+        "task": None,
+        "features": [{"path": _text(path), "values": [_number(v) for v in row]} for path, row in rows],
+        "left_out": [{"path": _text(p.path), "reason": p.reason} for p in codes.left_out],
+    }
 
 
 def _target(csv: str) -> Path:

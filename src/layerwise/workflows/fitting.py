@@ -65,7 +65,9 @@ def fit(
         "thorough": thorough,
         "examples": examples,
     }
-    whole = [f"--{name}" for name, value in (("like", like), ("recipe", recipe_file), ("from", start)) if value]
+    whole = [
+        f"--{name}" for name, value in (("like", like), ("recipe", recipe_file), ("from", start)) if value
+    ]
     if len(whole) > 1:
         raise UsageError(f"{' and '.join(whole)} each name a whole network: give one of them")
 

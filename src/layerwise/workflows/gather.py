@@ -19,7 +19,7 @@ from layerwise.spec import Spec
 from layerwise.tasks import Task, guess_task, task_named
 from layerwise.workflows.lay import Asked, kind_of, raw_targets
 from layerwise.workflows.narrate import Narrator
-from layerwise.workflows.prepare import every, make_reader, pack, reasons
+from layerwise.workflows.prepare import all_for_training, every, make_reader, pack, reasons
 
 __all__ = ["Gathered", "Labels", "gather"]
 
@@ -97,10 +97,11 @@ def gather(
     reading: Mapping[str, Any],
     narrator: Narrator,
     given: Recipe | None = None,
+    whole: bool = False,
 ) -> Gathered:
     """Open, choose the kind, split and read. A target that is named, or class folders, are only kept as labels.
 
-    Raises DataError where the recipe that is given is for another kind of data.
+    With `whole` nothing is held out: whoever asks judges on data of their own. Raises DataError where the recipe that is given is for another kind of data.
     """
     source = open_source(data, name_template=asked.name_template, spool=run)
     roles = _roles(source, asked)
@@ -111,8 +112,11 @@ def gather(
             " leave --recipe out, or give one for these"
         )
     columns = {name: source.columns[name] for name in roles.inputs}
-    near = kind.copies and kind.copies(next(iter(columns.values())))
-    split = split_rows(source, roles, None, seed=asked.seed, copies=duplicates(columns, near))
+    if whole:
+        split = all_for_training(len(source), asked.seed)
+    else:
+        near = kind.copies and kind.copies(next(iter(columns.values())))
+        split = split_rows(source, roles, None, seed=asked.seed, copies=duplicates(columns, near))
     narrator.say("Reading", f"{source.name}: {len(source):,} {kind.plural}, to learn from without labels")
     narrator.say("Split", split.why)
     reader = make_reader(kind, reading)
@@ -127,7 +131,9 @@ def gather(
         reader,
         store,
         None if split.groups is None else split.groups[store.rows],
-        *(store.places(part) for part in (split.train, split.validation, split.test)),
+        store.places(split.train),
+        store.places(split.validation),
+        store.places(split.test),
         _labels(source, roles, split, store),
     )
     if gathered.left_out:
@@ -146,7 +152,9 @@ def _roles(source: Source, asked: Asked) -> Roles:
     group = None if asked.group == "none" else asked.group or source.group
     for name in (*asked.inputs, *([group] if group else [])):
         if name not in source.columns:
-            raise DataError(f"no column {name!r} in {source.called}; its columns: {', '.join(source.columns)}")
+            raise DataError(
+                f"no column {name!r} in {source.called}; its columns: {', '.join(source.columns)}"
+            )
     inputs = asked.inputs or source.inputs or tuple(name for name in source.columns if name != group)
     return Roles(inputs, (), group)
 

@@ -25,7 +25,7 @@ from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
 from layerwise.workflows.supervised import answer_rows, supervised
 
-__all__ = ["judge"]
+__all__ = ["judge", "without_examples"]
 
 MOST_RIVAL_ROWS = 20_000
 CHEAP = ("linear", "neighbours", "naive", "majority")  # learners, in the order in which they show a gap
@@ -76,7 +76,7 @@ def judge(
         seconds=time.monotonic() - started,
     )
     _say(narrator, model, metrics[model.task.primary], comparison)
-    return sections if examples else tuple(_without_examples(s) for s in sections)
+    return sections if examples else tuple(without_examples(s) for s in sections)
 
 
 def _rivals(prepared: Prepared) -> tuple[Rival, ...]:
@@ -167,12 +167,12 @@ def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Compariso
     narrator.say("Done", *lines)
 
 
-def _without_examples(section: Section) -> Section:
+def without_examples(section: Section) -> Section:
     findings = tuple(
         replace(f, pictures=tuple(p for p in f.pictures if not (isinstance(p, Gallery) and p.examples)))
         for f in section.findings
     )
-    return replace(section, findings=findings, parts=tuple(_without_examples(p) for p in section.parts))
+    return replace(section, findings=findings, parts=tuple(without_examples(p) for p in section.parts))
 
 
 def _of(groups: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

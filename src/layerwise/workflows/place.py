@@ -26,12 +26,12 @@ class Place(NamedTuple):
     run: Path
 
 
-def default_out(data: str) -> Path:
+def default_out(data: str, what: str = "model") -> Path:
     """`clips/` -> `clips-model`, in the current folder."""
     name = Path(data).resolve().name or "data"
     while any(name.lower().endswith(e) and len(name) > len(e) for e in _ENDINGS):
         name = name[: name.rindex(".")]
-    return Path(f"{name}-model")
+    return Path(f"{name}-{what}")
 
 
 @contextmanager

@@ -16,13 +16,26 @@ from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds.base import Kind, Reader
 from layerwise.model import Product
 from layerwise.nn.options import checked
+from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.tasks import Task
 from layerwise.workflows.lay import Asked, Laid, lay
 from layerwise.workflows.narrate import Narrator
 
-__all__ = ["Asked", "Prepared", "assemble", "every", "make_reader", "pack", "prepare", "reasons"]
+__all__ = [
+    "Asked",
+    "Prepared",
+    "all_for_training",
+    "assemble",
+    "every",
+    "make_reader",
+    "pack",
+    "prepare",
+    "reasons",
+]
+
+LEAST_FOR_VALIDATION = 200  # training rows; with fewer, all of them train
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ def prepare(
         )
     _say_data(narrator, laid)
     narrator.say("Split", laid.split.why)
-    prepared = assemble(laid, run=run, workers=asked.workers, reader=start and start.reader)
+    prepared = assemble(laid, run=run, workers=asked.workers, reader=None if start is None else start.reader)
     if read := prepared.reader.choices()[1].get("columns"):
         narrator.say("Columns", f"{read} (--set reading.columns)")
     if prepared.left_out:
@@ -143,7 +156,9 @@ def _as_before(source: Source, asked: Asked, reading: Mapping[str, Any], start: 
     if asked.inputs and asked.inputs != start.inputs:
         raise UsageError(f"--from reads the columns {listed(start.inputs)}: leave --input out")
     if asked.kind not in (None, start.kind.name):
-        raise UsageError(f"--from is for data of kind {shown(start.kind.name)}, --kind says {shown(asked.kind)}")
+        raise UsageError(
+            f"--from is for data of kind {shown(start.kind.name)}, --kind says {shown(asked.kind)}"
+        )
     missing = [name for name in start.inputs if name not in source.columns]
     if missing:
         raise DataError(
@@ -193,6 +208,17 @@ def make_reader(kind: Kind, settings: Mapping[str, Any]) -> Reader:
 
 def every(split: Split) -> np.ndarray:
     return np.sort(np.concatenate([split.train, split.validation, split.test]))
+
+
+def all_for_training(n: int, seed: int) -> Split:
+    """Nothing held out; from 200 rows on a tenth is kept for calibration, and to look at while learning."""
+    rows, none = np.arange(n), np.empty(0, np.int64)
+    if n < LEAST_FOR_VALIDATION:
+        return Split(rows, none, none, "given", "all rows train")
+    kept = np.sort(Randomness(seed).at("split").numpy("validation").permutation(n)[: n // 10])
+    return Split(
+        np.setdiff1d(rows, kept), kept, none, "given", "all rows train, a tenth is looked at meanwhile"
+    )
 
 
 def _check_parts(places: list[np.ndarray], source: Source, store: Store) -> None:

@@ -8,26 +8,26 @@ from pathlib import Path
 from layerwise import __version__, device
 from layerwise.errors import ModelError, shown
 from layerwise.findings import Section
-from layerwise.model import Model, load
+from layerwise.model import Product, load
 from layerwise.record import from_record
 from layerwise.report import write
 
 __all__ = ["examine", "redraw", "write_page"]
 
 
-def write_page(folder: Path, model: Model, sections: Sequence[Section]) -> Path:
+def write_page(folder: Path, product: Product, sections: Sequence[Section]) -> Path:
     """Draw `report.html` into the model folder; returns its path."""
     path = folder / "report.html"
-    about = model.about
+    about = product.about
     split = str(about.get("split_why", ""))
     write(
         path,
         sections,
-        title=model.name,
+        title=product.name,
         subtitle=f"{about.get('data', '')}: {about.get('answer', '')}",
         meta={
             "layerwise": __version__,
-            "seed": str(model.recipe.training.seed),
+            "seed": str(product.recipe.training.seed),
             "split": split,
             "model": folder.name,
         },

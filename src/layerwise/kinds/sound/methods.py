@@ -15,7 +15,9 @@ __all__ = ["METHODS"]
 
 def by_views(spec: Spec, n: int) -> Blueprint:
     """Levels on a spectrogram, the mean and the largest over time and pitch; two views are to agree."""
-    return _blueprint(spec, n, "two views of a clip agree, and are told from those of others", dict(views(spec)))
+    return _blueprint(
+        spec, n, "two views of a clip agree, and are told from those of others", dict(views(spec))
+    )
 
 
 def by_masks(spec: Spec, n: int) -> Blueprint:

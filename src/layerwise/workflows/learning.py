@@ -1,0 +1,238 @@
+"""`layerwise learn`: raw data without labels in; levels of features, and an account of them, out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerwise.data import Packed
+from layerwise.errors import UsageError
+from layerwise.figures import in_seconds
+from layerwise.findings import Section
+from layerwise.model import Features
+from layerwise.nn import Pipeline, describe
+from layerwise.randomness import Randomness
+from layerwise.recipe import Recipe
+from layerwise.train import Batches, Data, Descent, Masked, Phase, TwoViews, projector
+from layerwise.train.pieces import on
+from layerwise.workflows.carrying import carried, chosen
+from layerwise.workflows.gather import Gathered, gather
+from layerwise.workflows.narrate import Narrator, Silent
+from layerwise.workflows.place import Place, placed
+from layerwise.workflows.prepare import Asked
+from layerwise.workflows.probing import probing
+from layerwise.workflows.review import review
+from layerwise.workflows.running import followed, lasting, on_device, on_threads
+from layerwise.workflows.settle import read_recipe, reading_settings, settle_without_labels, untrained
+
+__all__ = ["learn", "learn_whole"]
+
+USUAL: Mapping[str, Any] = {
+    "recipe": None, "method": "auto", "settings": {}, "budget": None, "examples": True,
+}  # fmt: skip
+MOST_VALIDATION = 2_000  # rows on which the loss is looked at after each epoch
+EVALUATION_BATCH = 256
+
+
+def learn(
+    data: Any,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    recipe_file: str | Path | None = None,
+    method: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    budget: float | None = None,
+    examples: bool = True,
+    narrator: Narrator | None = None,
+    **asked: Any,
+) -> Features:
+    """Learn levels of features from raw data without labels, and say what they are worth.
+
+    data      a path (folder, archive, table, arrays), the name of a built-in set, a data frame, or arrays
+    out       the folder to write; None keeps the features in memory (`features.save` writes them)
+    method    views, masked; "auto" takes what suits the kind of data
+    budget    wall time for learning in seconds
+    settings  lines of the recipe to change: {"training.rate": 0.01}
+    asked     kind, target, inputs, group, name_template, seed, workers: as the options of the command; a
+              target is never learned from, it only shows what can be read off the features
+
+    Returns the Features. Raises UsageError, DataError, MachineError or Interrupted, each with a remedy.
+    """
+    narrator = narrator or Silent()
+    options: dict[str, Any] = {
+        "recipe": read_recipe(recipe_file).to_json() if recipe_file else None,
+        "method": method,
+        "settings": dict(settings or {}),
+        "budget": budget,
+        "examples": examples,
+    }
+    if recipe_file and method != "auto":
+        raise UsageError("--recipe names the method too: leave --method out")
+
+    def work(choice: Asked, told: Mapping[str, Any], place: Place) -> tuple[Features, Sequence[Section]]:
+        return _run(data, choice, told, place, narrator)
+
+    return carried(
+        work,
+        data,
+        chosen(asked, "learn"),
+        options,
+        usual=USUAL,
+        command="learn",
+        out=out,
+        overwrite=overwrite,
+        resume=resume,
+        narrator=narrator,
+        then=lambda _, folder: f"layerwise fit LABELLED --from {folder}",
+    )
+
+
+def learn_whole(
+    data: Any,
+    *,
+    kind: str | None,
+    method: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    budget: float | None = None,
+    seed: int = 0,
+) -> Features:
+    """Features learned from all of `data`, without an account of them: what an estimator's `fit` asks for."""
+    settings = settings or {}
+    with placed(None, overwrite=False, resume=False) as place:
+        gathered = gather(
+            data,
+            Asked(kind=kind, seed=seed),
+            run=place.run,
+            reading=reading_settings(None, settings),
+            narrator=Silent(),
+            whole=True,
+        )
+        recipe = settle_without_labels(
+            gathered, given=None, method=method, settings=settings, budget=budget, seed=seed
+        )
+        return _learned(gathered, recipe, checkpoint=None, narrator=Silent())
+
+
+def _run(
+    data: Any, asked: Asked, options: Mapping[str, Any], place: Place, narrator: Narrator
+) -> tuple[Features, Sequence[Section]]:
+    given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
+    reading = reading_settings(given, options["settings"])
+    gathered = gather(data, asked, run=place.run, reading=reading, narrator=narrator, given=given)
+    recipe = settle_without_labels(
+        gathered,
+        given=given,
+        method=options["method"],
+        settings=options["settings"],
+        budget=options["budget"],
+        seed=asked.seed,
+    )
+    checkpoint = None if place.folder is None else place.run / "checkpoint.safetensors"
+    features = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+    page = review(
+        features,
+        gathered,
+        folder=place.folder,
+        data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
+        examples=options["examples"],
+        narrator=narrator,
+    )
+    return features, page
+
+
+def _learned(gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator) -> Features:
+    """The recipe's network, trained on the training rows."""
+    net = untrained(recipe, gathered.spec, None)
+    levels = [level for level in describe(net, gathered.spec) if "." not in level.name]
+    recipe = on_threads(recipe, sum(level.cost for level in levels))
+    weights = sum(p.numel() for p in net.parameters())
+    names = " -> ".join(level.name for level in levels)
+    narrator.say("Network", f"{names}, {weights:,} weights (--set network...)")
+    narrator.say(
+        "Method", f"{recipe.training.method}: {recipe.why.get('training.method', 'as asked')} (--method)"
+    )
+    started = time.monotonic()
+    objective = _objective(gathered, recipe, net)
+    plan = (Phase.of(recipe.training, objective, name="learn"),)
+    with on_device(net, plan, recipe) as where:
+        done = followed(
+            net,
+            plan,
+            _examples(gathered, where),
+            seed=recipe.training.seed,
+            checkpoint=checkpoint,
+            evaluate=_evaluate(gathered, objective, recipe.training.seed),
+            narrator=narrator,
+        )
+    recipe = lasting(recipe, done, narrator)
+    seconds = time.monotonic() - started
+    narrator.say("Learned", f"in {in_seconds(seconds)}")
+    return Features(
+        name=gathered.source.name,
+        kind=gathered.kind,
+        reader=gathered.reader,
+        net=net,
+        recipe=recipe,
+        inputs=gathered.reader.needs(gathered.roles.inputs),
+        about={"seconds": {"training": seconds}, "steps": list(done.taken), "method": recipe.training.method},
+        history=dict(done.history),
+    )
+
+
+def _objective(gathered: Gathered, recipe: Recipe, net: Pipeline) -> Descent:
+    """What a step improves, by the recipe's method."""
+    method, spec, kind = recipe.training.method, gathered.spec, gathered.kind
+    alter = kind.alter(spec, recipe.training.alter)
+    if method == "masked":
+        return Masked(spec)
+    if method != "views":
+        raise UsageError(f"no method {method!r} without labels; methods: {', '.join(kind.methods)}")
+    if alter is None:
+        raise UsageError(
+            "two views of an example must differ: raise one of the recipe's training.alter lines"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(Randomness(recipe.training.seed).number("projector") >> 1)
+        return TwoViews(projector(net.spec(spec)), alter)
+
+
+def _examples(gathered: Gathered, where: torch.device) -> Data:
+    """The training rows in batches, for a network on the device `where`."""
+
+    def data(size: int, rng: Randomness) -> Batches:
+        return Packed(gathered.store, gathered.train, size=size, rng=rng, device=where)
+
+    return data
+
+
+def _evaluate(
+    gathered: Gathered, objective: Descent, seed: int
+) -> Callable[[nn.Module], Mapping[str, float]] | None:
+    """What is looked at after each epoch: the loss on validation rows, and labels where they are known."""
+    rows, known = gathered.validation[:MOST_VALIDATION], gathered.known()
+    if not len(rows):
+        return None
+    held = Packed(gathered.store, rows, size=EVALUATION_BATCH)
+    asked = None
+    if known is not None and known.task.name == "classify":
+        asked = probing(gathered.store, known.rows, known.targets, seed=seed)
+
+    def evaluate(net: nn.Module) -> Mapping[str, float]:
+        where = next((p.device for p in net.parameters()), torch.device("cpu"))
+        objective.eval()  # its norms must not learn from validation rows
+        total = 0.0
+        for i in range(held.steps_per_epoch):
+            batch, rng = held.at(i), Randomness(seed).at("validation", i)
+            batch = on(objective.altered(batch, rng), where)
+            total += len(batch.rows) * float(objective.loss(net, batch, rng)["loss"])
+        found = {} if asked is None else asked(net)
+        return {**found, "loss": total / len(rows)}
+
+    return evaluate

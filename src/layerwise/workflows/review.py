@@ -1,0 +1,197 @@
+"""Features and held-out rows in; an account of what was learned without labels, as findings, out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from layerwise import look
+from layerwise.findings import Section
+from layerwise.look import Examples, Known, Parts
+from layerwise.look.features import features as level_features
+from layerwise.model import Features
+from layerwise.nn import Pipeline, describe
+from layerwise.randomness import Randomness
+from layerwise.record import to_record
+from layerwise.values import collate
+from layerwise.workflows.account import level_facts, path_text
+from layerwise.workflows.gather import Gathered
+from layerwise.workflows.judge import without_examples
+from layerwise.workflows.narrate import Narrator
+from layerwise.workflows.settle import untrained
+
+__all__ = ["review"]
+
+MOST_ROWS = 4_000  # training rows that probes are fitted on, and held-out rows that are looked at
+BATCH = 256
+
+
+def review(
+    features: Features,
+    gathered: Gathered,
+    *,
+    folder: Path | None,
+    data: Sequence[str],
+    examples: bool,
+    narrator: Narrator,
+) -> tuple[Section, ...]:
+    """Everything the page says; `features.findings` and `features.about` get what a folder keeps of it."""
+    started = time.monotonic()
+    seed, kind, store, held = features.recipe.training.seed, gathered.kind, gathered.store, gathered.shown
+    known, ids = gathered.known(), gathered.ids(held)
+    drawn = np.sort(Randomness(seed).numpy("held-out rows looked at").permutation(len(held))[:MOST_ROWS])
+    codes = coded(features.net, gathered, held[drawn])
+    few = None if known is None else _thinned(known, drawn, seed)
+    learned = look.learned(
+        codes,
+        examples=Examples(kind, store, held[drawn], [ids[i] for i in drawn]),
+        known=few,
+        ways={} if few is None else _ways(features, gathered, codes, held[drawn], few.rows),
+        n=len(gathered.train),
+        seed=seed,
+    )
+    levels = look.levels(
+        features.net, gathered.spec, kind=kind, store=store, held_rows=held, ids=ids, known=known, seed=seed
+    )
+    parts = Parts(gathered.train, gathered.validation, gathered.test, gathered.split.why)
+    sections = (
+        Section("verdict", "", (learned.verdict,)),
+        look.use_features(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
+        _data(features, gathered, parts),
+        learned.section,
+        levels,
+        _training(features, gathered, held),
+        look.doubts_of_features(
+            parts=parts,
+            things=kind.plural,
+            judged=known is not None,
+            groups=gathered.groups,
+            group_word=gathered.roles.group or "group",
+            left_out=len(gathered.left_out),
+            facts=store.facts,
+        ),
+    )
+    features.findings = to_record(sections)
+    features.about |= {
+        "verdict": learned.verdict.sentence,
+        "data": f"{len(gathered.source):,} {kind.plural} from {gathered.source.name}",
+        "answer": f"{codes.shape[1]:,} features, learned without labels",
+        "network": " -> ".join(s.name for s in features.recipe.network),
+        "features": codes.shape[1],
+        "checks": learned.checks,
+        "split_why": gathered.split.why,
+        "split": {
+            "kind": gathered.split.kind,
+            "why": gathered.split.why,
+            "counts": {
+                "train": len(parts.train),
+                "validation": len(parts.validation),
+                "test": len(parts.held),
+            },
+        },
+        "quarantined": [{"path": path_text(x.path), "reason": x.reason} for x in gathered.left_out],
+        "levels": [level_facts(part) for part in levels.parts],
+        "seconds": {**features.about["seconds"], "judging": time.monotonic() - started},
+    }
+    narrator.say("Done", learned.verdict.sentence)
+    return sections if examples else tuple(without_examples(s) for s in sections)
+
+
+def coded(net: Pipeline, gathered: Gathered, rows: np.ndarray) -> np.ndarray:
+    """(n, K) the last level for stored rows, as numbers a probe can be fitted to."""
+    spec, found = net.spec(gathered.spec), []
+    net.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            taken = gathered.store.take(rows[start : start + BATCH])
+            found.append(level_features(net(collate(taken, gathered.store.spec)), spec))
+    return np.concatenate(found)
+
+
+def _thinned(known: Known, drawn: np.ndarray, seed: int) -> Known:
+    """Labels of the held-out rows that are looked at, and of at most so many training rows."""
+    fitted = np.sort(Randomness(seed).numpy("rows probed").permutation(len(known.rows))[:MOST_ROWS])
+    groups = None if known.groups is None else known.groups[drawn]
+    return Known(known.task, known.rows[fitted], known.targets[fitted], known.held_targets[drawn], groups)
+
+
+def _ways(
+    features: Features, gathered: Gathered, codes: np.ndarray, held: np.ndarray, rows: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What was learned, and others: of the same network untrained, of the raw input, of patches.
+
+    Each for the training `rows` and the rows `held`.
+    """
+    store = gathered.store
+    first = untrained(features.recipe, gathered.spec, None)
+    ways = {
+        "the features learned": (coded(features.net, gathered, rows), codes),
+        "the same network untrained": (coded(first, gathered, rows), coded(first, gathered, held)),
+        "the raw input": (_raw(gathered, rows), _raw(gathered, held)),
+    }
+    if gathered.kind.patches is not None:
+        parts = [(store.take(p), {name: fact[p] for name, fact in store.facts.items()}) for p in (rows, held)]
+        patches = gathered.kind.patches(*parts[0], gathered.spec)
+        train, test = (np.asarray(patches(*part), np.float32) for part in parts)
+        ways["k-means of patches"] = (train, test)
+    return ways
+
+
+def _raw(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate(
+        [
+            level_features(
+                collate(gathered.store.take(rows[i : i + BATCH]), gathered.store.spec), gathered.spec
+            )
+            for i in range(0, len(rows), BATCH)
+        ]
+    )
+
+
+def _data(features: Features, gathered: Gathered, parts: Parts) -> Section:
+    every = np.arange(len(gathered.store))
+    labels = gathered.labels
+    return look.data(
+        None if labels is None else labels.task,
+        targets=None if labels is None else labels.targets,
+        parts=parts,
+        groups=gathered.groups,
+        group_word=gathered.roles.group or "group",
+        examples=Examples(gathered.kind, gathered.store, every, gathered.ids(every)),
+        left_out=gathered.left_out,
+        notes=(
+            *gathered.source.notes,
+            *gathered.roles.notes,
+            f"Kind: {gathered.kind.name}, {gathered.kind_why}",
+            *(
+                ()
+                if labels is None
+                else ("The labels are not learned from; they only judge what was learned",)
+            ),
+        ),
+        reading=gathered.reader.choices(),
+        seed=features.recipe.training.seed,
+    )
+
+
+def _training(features: Features, gathered: Gathered, held: np.ndarray) -> Section:
+    described = describe(features.net, gathered.spec)
+    cost = look.cost(
+        features.net,
+        gathered.store,
+        held,
+        model_bytes=4 * sum(p.numel() for p in features.net.parameters()),
+        multiply_adds=sum(level.cost for level in described if "." not in level.name),
+    )
+    return look.training(
+        features.history,
+        features.recipe,
+        seconds=features.about["seconds"]["training"],
+        steps=features.about["steps"][-1],
+        peak_bytes=look.peak_memory(),
+        parts=(cost,),
+    )
