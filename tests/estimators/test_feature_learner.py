@@ -51,7 +51,7 @@ def test_levels_by_name(pictures, learner):
     names = [name for name, _ in learner.features_.net.stages()]
     assert learner.transform(X[:3], level="conv2").shape[0] == 3
     np.testing.assert_array_equal(learner.transform(X[:3]), learner.transform(X[:3], level=names[-1]))
-    with pytest.raises(UsageError, match="no level 'conv9'.*conv2"):
+    with pytest.raises(UsageError, match=r"no level 'conv9'.*conv2"):
         learner.transform(X[:3], level="conv9")
     assert len(learner.get_feature_names_out()) == learner.transform(X[:3]).shape[1]
 
@@ -69,6 +69,6 @@ def test_from_a_folder_and_back(pictures, tmp_path: Path):
     again = layerwise.load(tmp_path / "features")
     np.testing.assert_array_equal(again.transform(str(folder)).values, codes)
     (folder / "040.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="040.png"):
+    with pytest.raises(DataError, match="040"):
         learner.transform(str(folder))
     assert len(again.transform(str(folder)).left_out) == 1

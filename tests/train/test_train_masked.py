@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
-import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from layerwise.data.source import Column
-from layerwise.errors import UsageError
 from layerwise.kinds import TABLE, Kind
 from layerwise.nn import Pipeline, build
 from layerwise.randomness import Randomness

@@ -10,11 +10,6 @@ __all__ = ["card"]
 
 def card(name: str, about: Mapping[str, Any]) -> str:
     """MODEL/README.md from what is known of a run."""
-    metrics = about.get("metrics", {})
-    rows = [
-        f"| {metric} | {m['value']:.4g} | {m['low']:.4g} to {m['high']:.4g} | {m['n']} |"
-        for metric, m in metrics.items()
-    ]
     rivals = [
         f"- {r['name']}: " + ", ".join(f"{k} {v['value']:.4g}" for k, v in r["metrics"].items())
         for r in about.get("rivals", [])
@@ -31,18 +26,12 @@ def card(name: str, about: Mapping[str, Any]) -> str:
         f"- Network: {_plain(str(about.get('network', '')))}",
         f"- Held-out split: {_plain(str(about.get('split_why', '')))}",
         "",
-        "## How good it is on held-out data",
-        "",
-        "| metric | value | 95 % interval | n |",
-        "|---|---:|---:|---:|",
-        *rows,
-        "",
+        *_quality(about),
         *(["Simple rivals on the same examples:", "", *rivals, ""] if rivals else []),
         "## Use",
         "",
         "```",
-        f"layerwise predict {_plain(name)} NEW --csv answers.csv",
-        f"layerwise report {_plain(name)}",
+        *_uses(_plain(name), about),
         "```",
         "",
         "Known limits stand under *Doubts* in `report.html`. Weights are safetensors, the rest is JSON;"
@@ -52,6 +41,25 @@ def card(name: str, about: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _quality(about: Mapping[str, Any]) -> list[str]:
+    """The table of metrics, where there are any."""
+    metrics = about.get("metrics", {})
+    if not metrics:
+        return []
+    rows = [
+        f"| {metric} | {m['value']:.4g} | {m['low']:.4g} to {m['high']:.4g} | {m['n']} |"
+        for metric, m in metrics.items()
+    ]
+    header = ["| metric | value | 95 % interval | n |", "|---|---:|---:|---:|"]
+    return ["## How good it is on held-out data", "", *header, *rows, ""]
+
+
+def _uses(name: str, about: Mapping[str, Any]) -> list[str]:
+    if "features" in about:
+        return [f"layerwise predict {name} NEW --csv features.csv", f"layerwise fit LABELLED --from {name}"]
+    return [f"layerwise predict {name} NEW --csv answers.csv", f"layerwise report {name}"]
 
 
 def _plain(text: str) -> str:

@@ -101,7 +101,8 @@ def gather(
 ) -> Gathered:
     """Open, choose the kind, split and read. A target that is named, or class folders, are only kept as labels.
 
-    With `whole` nothing is held out: whoever asks judges on data of their own. Raises DataError where the recipe that is given is for another kind of data.
+    With `whole` nothing is held out: whoever asks judges on data of their own. Raises DataError where the
+    recipe that is given is for another kind of data.
     """
     source = open_source(data, name_template=asked.name_template, spool=run)
     roles = _roles(source, asked)
