@@ -15,9 +15,12 @@ def test_exported_names():
         "DeepBeliefNetwork",
         "DeepClassifier",
         "DeepRegressor",
+        "FeatureLearner",
+        "Features",
         "Model",
         "__version__",
         "fit",
+        "learn",
         "load",
         "nn",
     ]
