@@ -153,3 +153,23 @@ def test_pictures_from_the_command(tmp_path, monkeypatch, capsys):
 def test_the_loss_on_validation_rows_is_kept(features):
     losses = features.history["epochs"]["validation loss"]
     assert losses[-1] < losses[0]
+
+
+def test_a_stack_of_machines_gives_the_levels_of_a_network(digits_folder):
+    """What the net says equals what the machines say of pixels from 0 to 1; samples and reconstructions are shown."""
+    features = layerwise.learn(digits_folder, method="dbn", settings={"training.epochs": 4})
+    names = [section["name"] for section in features.findings]
+    assert "made" in names
+    assert [name for name, _ in features.net.stages()] == ["scale", "level1", "level2"]
+    codes = features.transform(digits_folder).values
+    assert ((codes > 0) & (codes < 1)).all()
+    assert codes.std(0).max() > 0.01
+    with pytest.raises(UsageError, match="so many epochs"):
+        layerwise.learn(digits_folder, method="dbn", settings={"training.steps": 4})
+
+
+@pytest.fixture
+def digits_folder(tmp_path):
+    for i, image in enumerate(load_digits().images[:80]):
+        Image.fromarray(image.astype(np.uint8) * 15).save(tmp_path / f"{i:02}.png")
+    return tmp_path

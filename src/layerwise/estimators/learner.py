@@ -95,7 +95,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     @property
     def _n_features_out(self) -> int:
-        return int(np.prod(self.features_.net.spec(self.features_.spec).shape))
+        return self.features_.net.spec(self.features_.spec).features
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         if plain(X):

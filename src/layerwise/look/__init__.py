@@ -6,6 +6,7 @@ from layerwise.look.doubts import doubts, doubts_of_features
 from layerwise.look.examples import Examples
 from layerwise.look.learned import Learned, learned
 from layerwise.look.levels import Known, levels
+from layerwise.look.made import made
 from layerwise.look.quality import quality
 from layerwise.look.rivals import Comparison, compare, rivals, verdict
 from layerwise.look.training import training
@@ -25,6 +26,7 @@ __all__ = [
     "doubts_of_features",
     "learned",
     "levels",
+    "made",
     "peak_memory",
     "quality",
     "rivals",

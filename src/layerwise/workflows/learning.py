@@ -18,8 +18,9 @@ from layerwise.model import Features
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
-from layerwise.train import Batches, Data, Descent, Masked, Phase, TwoViews, projector
+from layerwise.train import Batches, Data, Descent, Done, Masked, Phase, TwoViews, projector
 from layerwise.train.pieces import on
+from layerwise.workflows.belief import Made, believed
 from layerwise.workflows.carrying import carried, chosen
 from layerwise.workflows.gather import Gathered, gather
 from layerwise.workflows.narrate import Narrator, Silent
@@ -117,7 +118,7 @@ def learn_whole(
         recipe = settle_without_labels(
             gathered, given=None, method=method, settings=settings, budget=budget, seed=seed
         )
-        return _learned(gathered, recipe, checkpoint=None, narrator=Silent())
+        return _learned(gathered, recipe, checkpoint=None, narrator=Silent())[0]
 
 
 def _run(
@@ -135,10 +136,11 @@ def _run(
         seed=asked.seed,
     )
     checkpoint = None if place.folder is None else place.run / "checkpoint.safetensors"
-    features = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+    features, made = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator)
     page = review(
         features,
         gathered,
+        made,
         folder=place.folder,
         data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
         examples=options["examples"],
@@ -147,8 +149,10 @@ def _run(
     return features, page
 
 
-def _learned(gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator) -> Features:
-    """The recipe's network, trained on the training rows."""
+def _learned(
+    gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator
+) -> tuple[Features, Made | None]:
+    """The recipe's network, trained on the training rows; and what it makes up, where it can."""
     net = untrained(recipe, gathered.spec, None)
     levels = [level for level in describe(net, gathered.spec) if "." not in level.name]
     recipe = on_threads(recipe, sum(level.cost for level in levels))
@@ -159,22 +163,15 @@ def _learned(gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, nar
         "Method", f"{recipe.training.method}: {recipe.why.get('training.method', 'as asked')} (--method)"
     )
     started = time.monotonic()
-    objective = _objective(gathered, recipe, net)
-    plan = (Phase.of(recipe.training, objective, name="learn"),)
-    with on_device(net, plan, recipe) as where:
-        done = followed(
-            net,
-            plan,
-            _examples(gathered, where),
-            seed=recipe.training.seed,
-            checkpoint=checkpoint,
-            evaluate=_evaluate(gathered, objective, recipe.training.seed),
-            narrator=narrator,
-        )
-    recipe = lasting(recipe, done, narrator)
+    made: Made | None = None
+    if recipe.training.method == "dbn":
+        done, made = believed(net, gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+    else:
+        done = _descended(net, gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+        recipe = lasting(recipe, done, narrator)
     seconds = time.monotonic() - started
     narrator.say("Learned", f"in {in_seconds(seconds)}")
-    return Features(
+    features = Features(
         name=gathered.source.name,
         kind=gathered.kind,
         reader=gathered.reader,
@@ -184,6 +181,25 @@ def _learned(gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, nar
         about={"seconds": {"training": seconds}, "steps": list(done.taken), "method": recipe.training.method},
         history=dict(done.history),
     )
+    return features, made
+
+
+def _descended(
+    net: Pipeline, gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator
+) -> Done:
+    """All levels at once, by the gradient of the method's loss."""
+    objective = _objective(gathered, recipe, net)
+    plan = (Phase.of(recipe.training, objective, name="learn"),)
+    with on_device(net, plan, recipe) as where:
+        return followed(
+            net,
+            plan,
+            _examples(gathered, where),
+            seed=recipe.training.seed,
+            checkpoint=checkpoint,
+            evaluate=_evaluate(gathered, objective, recipe.training.seed),
+            narrator=narrator,
+        )
 
 
 def _objective(gathered: Gathered, recipe: Recipe, net: Pipeline) -> Descent:

@@ -19,6 +19,7 @@ from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.values import collate
 from layerwise.workflows.account import level_facts, path_text
+from layerwise.workflows.belief import Made
 from layerwise.workflows.gather import Gathered
 from layerwise.workflows.judge import without_examples
 from layerwise.workflows.narrate import Narrator
@@ -33,6 +34,7 @@ BATCH = 256
 def review(
     features: Features,
     gathered: Gathered,
+    made: Made | None,
     *,
     folder: Path | None,
     data: Sequence[str],
@@ -63,6 +65,11 @@ def review(
         look.use_features(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
         _data(features, gathered, parts),
         learned.section,
+        *(
+            ()
+            if made is None
+            else (look.made(made.samples, made.reconstructed, examples=_examples(gathered, made.rows)),)
+        ),
         levels,
         _training(features, gathered, held),
         look.doubts_of_features(
@@ -139,6 +146,10 @@ def _ways(
         train, test = (np.asarray(patches(*part), np.float32) for part in parts)
         ways["k-means of patches"] = (train, test)
     return ways
+
+
+def _examples(gathered: Gathered, rows: np.ndarray) -> Examples:
+    return Examples(gathered.kind, gathered.store, rows, gathered.ids(rows))
 
 
 def _raw(gathered: Gathered, rows: np.ndarray) -> np.ndarray:

@@ -115,7 +115,7 @@ def vectors_of(
 
     `data` is a matrix (N, F) of numbers, or whatever `open_source` takes: a folder, a list of paths, arrays
     (N, H, W). `unit` asks for values from 0 to 1: those within stay as they are, pictures of 8 or 16 bits
-    are divided by their full scale, others are moved there by their least and greatest (of each feature of
+    are divided by their full scale where they use it, others are moved there by their least and greatest (of each feature of
     a table, of all values of other kinds, which share one unit). Without, features get mean 0 and spread 1
     (the spread of each feature of a table, of all values of other kinds). What is constant becomes 0.
 
@@ -248,8 +248,9 @@ def _looked_at(store: Store) -> _Looks:
 
 def _unit(spec: Spec, looks: _Looks, table: bool) -> tuple[np.ndarray, np.ndarray]:
     zeros, ones = np.zeros(len(looks.low)), np.ones(len(looks.low))
-    if spec.dtype in FULL_SCALE and not table:
-        return zeros, FULL_SCALE[spec.dtype] * ones
+    full = FULL_SCALE.get(spec.dtype)
+    if full is not None and not table and looks.high.max() > full / 2:
+        return zeros, full * ones
     if looks.low.min() >= 0 and looks.high.max() <= 1:
         return zeros, ones
     low, high = (looks.low, looks.high) if table else (zeros + looks.low.min(), zeros + looks.high.max())

@@ -43,4 +43,25 @@ def by_masks(spec: Spec, n: int) -> Blueprint:
     return Blueprint(network, training, why)
 
 
-METHODS: Mapping[str, Callable[[Spec, int], Blueprint]] = {"views": by_views, "masked": by_masks}
+def by_belief(spec: Spec, n: int) -> Blueprint:
+    """Levels of 0 and 1, each a restricted Boltzmann machine on the one below."""
+    widths = (100, 100) if spec.features < 400 else (500, 500)
+    levels = tuple(
+        StageChoice(f"level{i + 1}", "Dense", {"width": width, "activation": "sigmoid"})
+        for i, width in enumerate(widths)
+    )
+    why = {
+        "network": "levels of units that are 0 or 1, each with the probabilities of the one below",
+        "training.method": "a machine a level, which makes up pictures too (Hinton, Osindero and Teh 2006)",
+        "training.epochs": "about 10,000 steps a level, at least 10 passes and at most 100",
+    }
+    epochs = float(max(10, min(100, round(10_000 * 100 / n))))
+    training = Training("sgd", 0.1, decay=0.0002, schedule="constant", batch=100, epochs=epochs)
+    return Blueprint((StageChoice("scale", "Scale"), *levels), training, why)
+
+
+METHODS: Mapping[str, Callable[[Spec, int], Blueprint]] = {
+    "views": by_views,
+    "masked": by_masks,
+    "dbn": by_belief,
+}
