@@ -115,9 +115,10 @@ def vectors_of(
 
     `data` is a matrix (N, F) of numbers, or whatever `open_source` takes: a folder, a list of paths, arrays
     (N, H, W). `unit` asks for values from 0 to 1: those within stay as they are, pictures of 8 or 16 bits
-    are divided by their full scale where they use it, others are moved there by their least and greatest (of each feature of
-    a table, of all values of other kinds, which share one unit). Without, features get mean 0 and spread 1
-    (the spread of each feature of a table, of all values of other kinds). What is constant becomes 0.
+    are divided by their full scale where they use it, others are moved there by their least and greatest
+    (of each feature of a table, of all values of other kinds, which share one unit). Without, features get
+    mean 0 and spread 1 (the spread of each feature of a table, of all values of other kinds). What is
+    constant becomes 0.
 
     `run` is a folder for the store. Raises DataError where examples are of unequal length or no numbers.
     """
