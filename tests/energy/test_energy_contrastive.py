@@ -365,7 +365,9 @@ def test_options_that_do_not_fit_are_refused(options, words):
 def test_what_it_cannot_train_is_refused():
     batch = batch_of(torch.rand(4, 6))
     rectified = RestrictedBoltzmannMachine(vector(6), width=3, hidden="relu")
-    with pytest.raises(UsageError, match="trains a RestrictedBoltzmannMachine, got Linear"):
+    with pytest.raises(
+        UsageError, match="trains a RestrictedBoltzmannMachine or a ConvolutionalRBM, got Linear"
+    ):
         begun(nn.Linear(6, 2), batch)
     with pytest.raises(UsageError, match="leave betas out"):
         ContrastiveDivergence(betas=(1.0, 0.5)).begin(rectified, batch, Randomness(0))

@@ -1,7 +1,9 @@
 """Models by their energies: conditionals, samplers and likelihoods, without training."""
 
 from layerwise.energy.boltzmann import BoltzmannMachine, Moments
+from layerwise.energy.convolutional import Blocks, ConvolutionalRBM
 from layerwise.energy.enumeration import configurations
+from layerwise.energy.harmonium import Harmonium
 from layerwise.energy.hopfield import DenseMemory, Hopfield, ModernHopfield
 from layerwise.energy.ising import Ising, binder_cumulant
 from layerwise.energy.likelihood import (
@@ -24,10 +26,13 @@ from layerwise.energy.unrolled import unrolled
 
 __all__ = [
     "Bernoulli",
+    "Blocks",
     "BoltzmannMachine",
+    "ConvolutionalRBM",
     "DenseMemory",
     "Estimate",
     "Gaussian",
+    "Harmonium",
     "Hopfield",
     "Ising",
     "Marginals",

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, TypeAlias
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
+from layerwise.energy.harmonium import Harmonium, scaled
 from layerwise.energy.units import Bernoulli, Gaussian, Rectified, Softmax, Units
 from layerwise.errors import UsageError
 from layerwise.nn.dense import flat, inputs_of
 from layerwise.nn.initialise import normal
 from layerwise.nn.options import Between, Channels
-from layerwise.nn.stage import Reach, Stage, spatial, vector
+from layerwise.nn.stage import Reach, spatial, vector
 from layerwise.spec import Spec
 
 __all__ = ["Hidden", "RestrictedBoltzmannMachine", "Visible"]
@@ -28,7 +29,7 @@ _HIDDEN: Mapping[Hidden, Callable[[], Units]] = {
 }
 
 
-class RestrictedBoltzmannMachine(Stage):
+class RestrictedBoltzmannMachine(Harmonium):
     """V visible and H = `width` hidden units with the energy cost(v) + cost(h) - b v - c h - v W h.
 
     **Shape** (N, ...) to the means of the hidden units (N, H), so that it is a level of a Pipeline.
@@ -41,9 +42,6 @@ class RestrictedBoltzmannMachine(Stage):
     W, in units of the deviations, are below 1. First weights are normal of deviation 0.01, hidden biases 0; for the
     visible ones call `start_at` (Hinton 2010, "A practical guide to training restricted Boltzmann
     machines", section 8).
-
-    `beta` is an inverse temperature: it scales W and c, and leaves b and the costs, so that at 0 the visible
-    units are independent and follow b. One number, or one for each row (N,).
     """
 
     def __init__(
@@ -67,66 +65,24 @@ class RestrictedBoltzmannMachine(Stage):
         self.hidden_bias = nn.Parameter(torch.zeros(width))
         self._axes, self._words = spatial(spec), f"{units} {visible} to {width} {hidden}"
 
-    @torch.no_grad()
-    def start_at(self, means: Tensor) -> None:
-        """Set the visible biases to those under which, without hidden units, data have these means (V,)."""
-        self.visible_bias.copy_(self.visible.bias(means))
-
     def forward(self, x: Tensor) -> Tensor:
         return self.hidden_mean(flat(x))
 
+    def seen(self, x: Tensor) -> Tensor:
+        """(N, ...) to (N, V)."""
+        return flat(x)
+
     def hidden_input(self, v: Tensor) -> Tensor:
-        """What reaches the hidden units: (N, V) to (N, H)."""
+        """(N, V) to (N, H)."""
         return torch.addmm(self.hidden_bias, v, self.weight)
 
     def visible_input(self, h: Tensor, *, beta: float | Tensor = 1.0) -> Tensor:
-        """What reaches the visible units: (N, H) to (N, V)."""
-        return torch.addmm(self.visible_bias, _scaled(h, beta), self.weight.t())
+        """(N, H) to (N, V)."""
+        return torch.addmm(self.visible_bias, scaled(h, beta), self.weight.t())
 
-    def hidden_mean(self, v: Tensor) -> Tensor:
-        """Expected hidden states given (N, V): (N, H)."""
-        return self.hidden.mean(self.hidden_input(v))
-
-    def visible_mean(self, h: Tensor) -> Tensor:
-        """Expected visible states given (N, H): (N, V)."""
-        return self.visible.mean(self.visible_input(h))
-
-    def reconstruct(self, v: Tensor) -> Tensor:
-        """(N, V) there and back by means."""
-        return self.visible_mean(self.hidden_mean(v))
-
-    @torch.no_grad()
-    def sample_hidden(self, v: Tensor, *, generator: Generator) -> Tensor:
-        """Hidden states (N, H) drawn given (N, V)."""
-        return self.hidden.sample(self.hidden_input(v), generator)
-
-    @torch.no_grad()
-    def sample_visible(self, h: Tensor, *, generator: Generator) -> Tensor:
-        """Visible states (N, V) drawn given (N, H)."""
-        return self.visible.sample(self.visible_input(h), generator)
-
-    @torch.no_grad()
-    def gibbs(
-        self, v: Tensor, *, generator: Generator, sweeps: int = 1, beta: float | Tensor = 1.0
-    ) -> Tensor:
-        """`sweeps` times all hidden units given all visible ones, then those given the hidden: (N, V).
-
-        Block Gibbs sampling; it leaves exp(-free_energy(v, beta=beta)) as it is where the units are exact.
-        """
-        for _ in range(sweeps):
-            h = self.hidden.sample(_scaled(self.hidden_input(v), beta), generator)
-            v = self.visible.sample(self.visible_input(h, beta=beta), generator)
-        return v
-
-    def energy(self, v: Tensor, h: Tensor) -> Tensor:
-        """Of (N, V) with (N, H): (N,). Raises UsageError for "relu", of which there is none."""
-        own = self.visible.cost(v) - v @ self.visible_bias + self.hidden.cost(h)
-        return own - (self.hidden_input(v) * h).sum(-1)
-
-    def free_energy(self, v: Tensor, *, beta: float | Tensor = 1.0) -> Tensor:
-        """-log of the sum of exp(-energy) over all hidden states: (N, V) to (N,). Approximate for "relu"."""
-        gain = self.hidden.log_partition(_scaled(self.hidden_input(v), beta))
-        return self.visible.cost(v) - v @ self.visible_bias - gain
+    def contrast(self, v: Tensor, h: Tensor, other_v: Tensor, other_h: Tensor) -> Tensor:
+        """(V, H)."""
+        return torch.mm(v.t(), h).addmm_(other_v.t(), other_h, alpha=-1)
 
     def spec(self, _spec: Spec) -> Spec:
         return vector(self.weight.shape[1])
@@ -156,9 +112,3 @@ def _visible(kind: Visible, units: int, categories: int | None, deviations: list
     if units % categories:
         raise UsageError(f"{units} visible units do not make groups of {categories} categories")
     return Softmax(categories)
-
-
-def _scaled(x: Tensor, beta: float | Tensor) -> Tensor:
-    if isinstance(beta, Tensor):
-        return x * beta[:, None]
-    return x if beta == 1.0 else x * beta

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import Literal, final
 
 import torch
 from torch import Generator, Tensor, nn
 
-from layerwise.energy.rbm import RestrictedBoltzmannMachine
+from layerwise.energy.convolutional import Blocks
+from layerwise.energy.harmonium import Harmonium
 from layerwise.energy.tempering import Tempering
 from layerwise.energy.units import Bernoulli
 from layerwise.errors import UsageError
-from layerwise.nn.dense import flat
 from layerwise.randomness import Randomness
 from layerwise.train.objectives import Objective
 from layerwise.values import Batch
@@ -29,15 +29,15 @@ class ContrastiveDivergence(Objective):
 
     `k` sweeps of block Gibbs sampling from the data make them up (CD-k, Hinton 2002); or `persistent` chains,
     which move `k` sweeps after each step (Tieleman 2008); or, with `betas`, the coldest replicas of ladders
-    that trade their states (Desjardins et al. 2010): inverse temperatures from 1 downwards, see
-    `RestrictedBoltzmannMachine`. `chains` is how many chains or ladders, as many as examples in a batch where
-    it is left out. Hidden units count with their expected states on both sides, so that the data's side is
+    that trade their states (Desjardins et al. 2010): inverse temperatures from 1 downwards, see `Harmonium`.
+    `chains` is how many chains or ladders, as many as examples in a batch where it is left out. Hidden units count with their expected states on both sides, so that the data's side is
     exact. With `expected_visible` CD reconstructs by means, quieter and more biased (Hinton 2010, "A practical
     guide to training restricted Boltzmann machines", section 3.2).
 
     `sparsity` is how often a hidden unit of 0 or 1 is to be on: `sparsity_cost` times the distance of its
-    running mean from there is added to the gradient of its input (section 11; Lee, Ekanadham and Ng 2008).
-    The guide's weight cost is the `decay` of the optimiser sgd, which spares biases.
+    running mean from there, over all places where units share a bias, is added to the gradient of its "input"
+    (section 11), or of its "bias" alone, as `sparsity_of` says (Lee, Ekanadham and Ng 2008; Lee, Grosse,
+    Ranganath and Ng 2009). The guide's weight cost is the `decay` of the optimiser sgd, which spares biases.
 
     The scalar "loss" is the squared error of reconstructions by means, a visible unit: of the first sweep
     in CD; where chains persist, of the first 8 examples from expected hidden states, so that it costs no
@@ -58,6 +58,7 @@ class ContrastiveDivergence(Objective):
         expected_visible: bool = False,
         sparsity: float | None = None,
         sparsity_cost: float = 0.1,
+        sparsity_of: Literal["input", "bias"] = "input",
     ) -> None:
         super().__init__()
         if k < 1 or (chains is not None and chains < 1):
@@ -73,27 +74,28 @@ class ContrastiveDivergence(Objective):
             raise UsageError(f"only chains that persist have a number, got {chains} with persistent=False")
         self.k, self.chains, self.betas = k, chains, betas
         self.expected_visible = expected_visible
-        self.sparsity, self.sparsity_cost = sparsity, sparsity_cost
+        self.sparsity, self.sparsity_cost, self.sparsity_of = sparsity, sparsity_cost, sparsity_of
 
     @torch.no_grad()
     def begin(self, net: nn.Module, example: Batch, rng: Randomness) -> None:
-        rbm, v = _machine(net), _data(example)
+        rbm, v = _given(net, example)
         if self.betas is not None and not (rbm.visible.exact and rbm.hidden.exact):
             raise UsageError("rectified units have no exact tempered distribution: leave betas out")
         if self.persistent:
             starts = v[torch.arange(self.chains or len(v), device=v.device) % len(v)]
-            states = starts if self.betas is None else starts.repeat(len(self.betas), 1, 1)
-            moved = rbm.gibbs(states.flatten(0, -2), generator=_generator(rng, v))
-            self.register_buffer("visible", moved.view_as(states))
+            states = starts if self.betas is None else torch.cat([starts] * len(self.betas))
+            moved = rbm.gibbs(states, generator=_generator(rng, v))
+            ladders = moved if self.betas is None else moved.view(len(self.betas), *starts.shape)
+            self.register_buffer("visible", ladders)
             self.register_buffer("hidden_input", rbm.hidden_input(moved[: len(starts)]))
         if self.sparsity is not None:
-            if not isinstance(rbm.hidden, Bernoulli):
+            if not isinstance(rbm.hidden, Bernoulli | Blocks):
                 raise UsageError("sparsity is for hidden units of 0 or 1: leave it out for rectified ones")
-            self.register_buffer("activity", _mean(rbm.hidden_mean(v), _shares(example)))
+            self.register_buffer("activity", _active(rbm, v, _shares(example)))
 
     @torch.no_grad()
     def gradients(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
-        rbm, v = _machine(net), _data(batch)
+        rbm, v = _given(net, batch)
         shares = _shares(batch)
         x = rbm.hidden_input(v)
         h = rbm.hidden.mean(x)
@@ -105,16 +107,15 @@ class ContrastiveDivergence(Objective):
         else:
             model, x, loss = self._reconstructed(rbm, v, x, shares, _generator(rng, v))
             model_shares = shares
-        data_v, data_h = _mean(v, shares), _shared(h, shares)
-        model_h = _shared(rbm.hidden.mean(x), model_shares)
-        weight = torch.mm(model.t(), model_h).addmm_(v.t(), data_h, alpha=-1)
-        hidden = model_h.sum(0).sub_(data_h.sum(0))
-        if self.sparsity is not None:
-            push = (self.activity - self.sparsity) * self.sparsity_cost
+        push = None if self.sparsity is None else (self.activity - self.sparsity) * self.sparsity_cost
+        if push is not None and self.sparsity_of == "input":
+            h -= push / _places(rbm, h)
+        data_h, model_h = _shared(h, shares), _shared(rbm.hidden.mean(x), model_shares)
+        hidden = _tied(model_h.sum(0).sub_(data_h.sum(0)), rbm.hidden_bias)
+        if push is not None and self.sparsity_of == "bias":
             hidden += push
-            weight.addr_(data_v, push)
-        _add(rbm.weight, weight)
-        _add(rbm.visible_bias, _mean(model, model_shares).sub_(data_v))
+        _add(rbm.weight, rbm.contrast(model, model_h, v, data_h))
+        _add(rbm.visible_bias, _tied(_mean(model, model_shares).sub_(_mean(v, shares)), rbm.visible_bias))
         _add(rbm.hidden_bias, hidden)
         return {"loss": loss}
 
@@ -123,12 +124,11 @@ class ContrastiveDivergence(Objective):
         if self.persistent:
             self._move(_machine(net), rng)
         if self.sparsity is not None:
-            active = _mean(_machine(net).hidden_mean(_data(batch)), _shares(batch))
-            self.activity.lerp_(active, FORGET)
+            self.activity.lerp_(_active(*_given(net, batch), _shares(batch)), FORGET)
 
     def _reconstructed(
         self,
-        rbm: RestrictedBoltzmannMachine,
+        rbm: Harmonium,
         v: Tensor,
         x: Tensor,
         shares: Tensor | None,
@@ -144,7 +144,7 @@ class ContrastiveDivergence(Objective):
         assert first is not None
         return model, x, _error(v, rbm.visible.mean(first), shares)
 
-    def _move(self, rbm: RestrictedBoltzmannMachine, rng: Randomness) -> None:
+    def _move(self, rbm: Harmonium, rng: Randomness) -> None:
         """`k` sweeps of each chain; the first half of the first goes on from the input kept with them."""
         generator = _generator(rng, self.visible)
         if self.betas is not None:
@@ -163,23 +163,24 @@ class ContrastiveDivergence(Objective):
             self.hidden_input = rbm.hidden_input(self.visible)
 
 
-def _machine(net: nn.Module) -> RestrictedBoltzmannMachine:
-    if not isinstance(net, RestrictedBoltzmannMachine):
+def _machine(net: nn.Module) -> Harmonium:
+    if not isinstance(net, Harmonium):
         raise UsageError(
-            f"contrastive divergence trains a RestrictedBoltzmannMachine, got {type(net).__name__}: within a"
-            " Pipeline name the stage (greedy, Within)"
+            "contrastive divergence trains a RestrictedBoltzmannMachine or a ConvolutionalRBM, got"
+            f" {type(net).__name__}: within a Pipeline name the stage (greedy, Within)"
         )
     return net
 
 
-def _data(batch: Batch) -> Tensor:
-    """(N, V): what the visible units see."""
+def _given(net: nn.Module, batch: Batch) -> tuple[Harmonium, Tensor]:
+    """The machine, and what its visible units see of the batch."""
+    machine = _machine(net)
     if not isinstance(batch.inputs, Tensor):
         raise UsageError(
-            "contrastive divergence takes vectors of one length, got a table or unequal lengths: put stages"
+            "contrastive divergence takes examples of one shape, got a table or unequal lengths: put stages"
             " that make vectors of them before the machine"
         )
-    return flat(batch.inputs)
+    return machine, machine.seen(batch.inputs)
 
 
 def _shares(batch: Batch) -> Tensor | None:
@@ -189,17 +190,33 @@ def _shares(batch: Batch) -> Tensor | None:
 
 def _shared(h: Tensor, shares: Tensor | None) -> Tensor:
     """Each row times its share, in place."""
-    return h.div_(len(h)) if shares is None else h.mul_(shares[:, None])
+    return h.div_(len(h)) if shares is None else h.mul_(shares.view(-1, *(1,) * (h.ndim - 1)))
 
 
 def _mean(x: Tensor, shares: Tensor | None) -> Tensor:
-    """(N, U) to (U,)."""
-    return x.mean(0) if shares is None else shares.to(x.dtype) @ x
+    """(N, ...) to (...)."""
+    return x.mean(0) if shares is None else torch.tensordot(shares.to(x.dtype), x, 1)
+
+
+def _tied(x: Tensor, bias: Tensor) -> Tensor:
+    """The sum over units that share a bias."""
+    return x.sum_to_size(bias.shape)
+
+
+def _places(rbm: Harmonium, h: Tensor) -> int:
+    """How many hidden units share a bias."""
+    return h[0].numel() // rbm.hidden_bias.numel()
+
+
+def _active(rbm: Harmonium, v: Tensor, shares: Tensor | None) -> Tensor:
+    """How often hidden units are on, in the shape of their bias."""
+    h = rbm.hidden_mean(v)
+    return _tied(_mean(h, shares), rbm.hidden_bias) / _places(rbm, h)
 
 
 def _error(v: Tensor, mean: Tensor, shares: Tensor | None) -> Tensor:
     """The mean square of what the reconstruction misses, a visible unit."""
-    errors = (v - mean).square_().mean(1)
+    errors = (v - mean).square_().flatten(1).mean(1)
     return errors.mean() if shares is None else errors @ shares.to(v.dtype) / shares.sum().clamp_min(1e-12)
 
 
