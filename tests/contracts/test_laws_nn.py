@@ -55,6 +55,7 @@ BRANCHES = {
 CASES = (
     Case("Scale", IMAGES),
     Case("Scale", SEQUENCES, then=POOLED),
+    Case("Whitening", IMAGES, {"cutoff": 0.6}),
     Case("Dense", MAPS, {"width": 6, "norm": "batch", "dropout": 0.2, "max_norm": 2.0}),
     Case("Dense", SEQUENCES, {"width": 5, "norm": "batch", "residual": True, "activation": "tanh"}, POOLED),
     Case("Dense", SPECTROGRAMS, {"width": 6, "norm": "layer", "activation": "gelu"}, POOLED),

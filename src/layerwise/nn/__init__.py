@@ -18,6 +18,7 @@ from layerwise.nn.scale import Scale
 from layerwise.nn.series import Decomposition, ReversibleNorm
 from layerwise.nn.spectrum import LogMel
 from layerwise.nn.stage import Reach, Stage
+from layerwise.nn.whitening import Whitening
 
 __all__ = [
     "STAGES",
@@ -45,6 +46,7 @@ __all__ = [
     "ReversibleNorm",
     "Scale",
     "Stage",
+    "Whitening",
     "build",
     "constrain",
     "describe",

@@ -24,6 +24,7 @@ from layerwise.nn.scale import Scale
 from layerwise.nn.series import Decomposition, ReversibleNorm
 from layerwise.nn.spectrum import LogMel
 from layerwise.nn.stage import Stage
+from layerwise.nn.whitening import Whitening
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice
 from layerwise.spec import Spec
@@ -32,6 +33,7 @@ __all__ = ["MOST_BYTES", "STAGES", "build"]
 
 STAGES: tuple[type[Stage], ...] = (
     Scale,
+    Whitening,
     Dense,
     Maxout,
     Flatten,

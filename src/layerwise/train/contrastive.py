@@ -30,9 +30,10 @@ class ContrastiveDivergence(Objective):
     `k` sweeps of block Gibbs sampling from the data make them up (CD-k, Hinton 2002); or `persistent` chains,
     which move `k` sweeps after each step (Tieleman 2008); or, with `betas`, the coldest replicas of ladders
     that trade their states (Desjardins et al. 2010): inverse temperatures from 1 downwards, see `Harmonium`.
-    `chains` is how many chains or ladders, as many as examples in a batch where it is left out. Hidden units count with their expected states on both sides, so that the data's side is
-    exact. With `expected_visible` CD reconstructs by means, quieter and more biased (Hinton 2010, "A practical
-    guide to training restricted Boltzmann machines", section 3.2).
+    `chains` is how many chains or ladders, as many as examples in a batch where it is left out. Hidden units
+    count with their expected states on both sides, so that the data's side is exact. With `expected_visible`
+    CD reconstructs by means, quieter and more biased (Hinton 2010, "A practical guide to training restricted
+    Boltzmann machines", section 3.2).
 
     `sparsity` is how often a hidden unit of 0 or 1 is to be on: `sparsity_cost` times the distance of its
     running mean from there, over all places where units share a bias, is added to the gradient of its "input"
