@@ -9,7 +9,7 @@ What each level's units look for is kept as pictures: weighted linear combinatio
 
 Do the units of a level find a part of a face? A unit's home is where its response peaks on the median picture it
 learned from. On people it has never seen, its peak is at home where it is at most 4 pixels away, a twelfth of a
-face's width. The score of a person is the share of units and pictures where that is so, less the same share of the same
+picture's width. The score of a person is the share of units and pictures where that is so, less the same share of the same
 network with random filters: of each kernel the spectrum is kept and the phases are drawn anew, and the level
 below is as active, unit for unit, as the learned one. The interval is over people.
 
@@ -53,6 +53,7 @@ SPEC = Spec(IMAGE, (1, HEIGHT, WIDTH))
 NEAR = 4  # pixels
 NULLS = 20  # networks of random filters
 MOST_OF_IT = 0.8  # of a picture's energy
+SHOWN = {"edges": 6, "parts": 3, "faces": 2}  # times as large
 KEPT = Path(tempfile.gettempdir()) / "layerwise-faces"  # checkpoints of runs that are not done yet
 
 
@@ -251,7 +252,7 @@ def compared(x: Tensor, known: int, new: int, seeds: int, folder: Path) -> dict[
         extents.append({name: extent(picture) for name, picture in pictures.items()})
         if seed == 0:
             for name, picture in pictures.items():
-                draw(picture, folder / f"faces-{name}.png", scale=4 if name == "edges" else 1)
+                draw(picture, folder / f"faces-{name}.png", scale=SHOWN[name])
     mean = {name: torch.stack([f[name] for f in found]).mean(0) for name in found[0]}
     against = {"edges": "edges, random", "parts": "parts, random"}
     return {

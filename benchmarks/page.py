@@ -91,7 +91,15 @@ def page() -> str:
             result["commit"],
         ]
         lines.append("| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *pictures()]) + "\n"
+
+
+def pictures() -> list[str]:
+    """Every picture that a benchmark keeps, under its name."""
+    lines = ["## Pictures", ""]
+    for path in sorted(RESULTS.glob("*.png")):
+        lines += [f"{path.stem}:", "", f"![{path.stem}](../benchmarks/results/{path.name})", ""]
+    return lines[:-1]
 
 
 if __name__ == "__main__":

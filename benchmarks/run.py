@@ -23,6 +23,7 @@ NAMES = (
     "ais",
     "rbm_speed",
     "autoencoder",
+    "faces",
     "page",
 )
 
