@@ -2,6 +2,7 @@
 
 from layerwise.energy.boltzmann import BoltzmannMachine, Moments
 from layerwise.energy.convolutional import Blocks, ConvolutionalRBM
+from layerwise.energy.deep import DeepBoltzmannMachine
 from layerwise.energy.enumeration import configurations
 from layerwise.energy.harmonium import Harmonium
 from layerwise.energy.hopfield import DenseMemory, Hopfield, ModernHopfield
@@ -21,7 +22,7 @@ from layerwise.energy.markov import (
 )
 from layerwise.energy.rbm import RestrictedBoltzmannMachine
 from layerwise.energy.tempering import Swapped, Tempering
-from layerwise.energy.units import Bernoulli, Gaussian, Rectified, Softmax, Units
+from layerwise.energy.units import Bernoulli, Doubled, Gaussian, Rectified, Softmax, Units
 from layerwise.energy.unrolled import unrolled
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "Blocks",
     "BoltzmannMachine",
     "ConvolutionalRBM",
+    "DeepBoltzmannMachine",
     "DenseMemory",
+    "Doubled",
     "Estimate",
     "Gaussian",
     "Harmonium",

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
 from layerwise.energy.rbm import RestrictedBoltzmannMachine
-from layerwise.energy.units import Gaussian, Softmax, Units
+from layerwise.energy.units import Doubled, Gaussian, Softmax, Units
 from layerwise.errors import UsageError
 from layerwise.randomness import Randomness
 
@@ -108,7 +108,14 @@ def _log2_states(units: Units, width: int) -> float:
     """In how many states the layer can be, as a power of 2."""
     if isinstance(units, Gaussian):
         return inf
-    return width // units.categories * log2(units.categories) if isinstance(units, Softmax) else float(width)
+    if isinstance(units, Softmax):
+        return width // units.categories * log2(units.categories)
+    return width * log2(_values(units))
+
+
+def _values(units: Units) -> int:
+    """In how many states one unit can be."""
+    return 3 if isinstance(units, Doubled) else 2
 
 
 def _over_visible(rbm: RestrictedBoltzmannMachine, index: Tensor) -> Tensor:
@@ -117,13 +124,14 @@ def _over_visible(rbm: RestrictedBoltzmannMachine, index: Tensor) -> Tensor:
     if isinstance(rbm.visible, Softmax):
         digits = _digits(index, rbm.visible.categories, width // rbm.visible.categories)
         return -rbm.free_energy(one_hot(digits, rbm.visible.categories).flatten(1).double())
-    return -rbm.free_energy(_digits(index, 2, width).double())
+    return -rbm.free_energy(_digits(index, _values(rbm.visible), width).double())
 
 
 def _over_hidden(rbm: RestrictedBoltzmannMachine, index: Tensor) -> Tensor:
     """log of the unnormalised probability of the hidden states of those numbers."""
-    h = _digits(index, 2, len(rbm.hidden_bias)).double()
-    return h @ rbm.hidden_bias + rbm.visible.log_partition(rbm.visible_input(h))
+    h = _digits(index, _values(rbm.hidden), len(rbm.hidden_bias)).double()
+    own = h @ rbm.hidden_bias - rbm.hidden.cost(h)
+    return own + rbm.visible.log_partition(rbm.visible_input(h))
 
 
 def _digits(index: Tensor, base: int, places: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from layerwise.energy.harmonium import Harmonium, scaled
-from layerwise.energy.units import Bernoulli, Gaussian, Rectified, Softmax, Units
+from layerwise.energy.units import Bernoulli, Doubled, Gaussian, Rectified, Softmax, Units
 from layerwise.errors import UsageError
 from layerwise.nn.dense import flat, inputs_of
 from layerwise.nn.initialise import normal
@@ -19,13 +19,14 @@ from layerwise.spec import Spec
 
 __all__ = ["Hidden", "RestrictedBoltzmannMachine", "Visible"]
 
-Visible: TypeAlias = Literal["bernoulli", "gaussian", "softmax"]
-Hidden: TypeAlias = Literal["bernoulli", "gaussian", "relu"]
+Visible: TypeAlias = Literal["bernoulli", "gaussian", "softmax", "doubled"]
+Hidden: TypeAlias = Literal["bernoulli", "gaussian", "relu", "doubled"]
 
 _HIDDEN: Mapping[Hidden, Callable[[], Units]] = {
     "bernoulli": Bernoulli,
     "gaussian": Gaussian,
     "relu": Rectified,
+    "doubled": Doubled,
 }
 
 
@@ -37,11 +38,11 @@ class RestrictedBoltzmannMachine(Harmonium):
     Visible units are 0 or 1 ("bernoulli"; data between are taken as probabilities), real ("gaussian", with
     fixed standard `deviations`, 1 where none are given) or groups of `categories` of which one is on
     ("softmax"); hidden ones 0 or 1, real with noise of variance 1 ("gaussian", the linear code of Hinton and
-    Salakhutdinov 2006) or noisy rectified linear ("relu"). See `units` for the costs, and for what is
-    approximate of "relu". Where both layers are real there is a distribution only while all singular values of
-    W, in units of the deviations, are below 1. First weights are normal of deviation 0.01, hidden biases 0; for the
-    visible ones call `start_at` (Hinton 2010, "A practical guide to training restricted Boltzmann
-    machines", section 8).
+    Salakhutdinov 2006) or noisy rectified linear ("relu"); either may be "doubled", 0, 1 or 2, in a part of a
+    deep Boltzmann machine. See `units` for the costs, and for what is approximate of "relu". Where both
+    layers are real there is a distribution only while all singular values of W, in units of the deviations,
+    are below 1. First weights are normal of deviation 0.01, hidden biases 0; for the visible ones call
+    `start_at` (Hinton 2010, "A practical guide to training restricted Boltzmann machines", section 8).
     """
 
     def __init__(
@@ -108,7 +109,7 @@ def _visible(kind: Visible, units: int, categories: int | None, deviations: list
     if kind == "gaussian":
         return Gaussian(deviations)
     if categories is None:
-        return Bernoulli()
+        return Doubled() if kind == "doubled" else Bernoulli()
     if units % categories:
         raise UsageError(f"{units} visible units do not make groups of {categories} categories")
     return Softmax(categories)

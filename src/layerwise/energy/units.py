@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import pi, prod
+from math import log, pi, prod
 from typing import ClassVar
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from layerwise.errors import UsageError
 
-__all__ = ["Bernoulli", "Gaussian", "Rectified", "Softmax", "Units"]
+__all__ = ["Bernoulli", "Doubled", "Gaussian", "Rectified", "Softmax", "Units"]
 
 _SURE = 1e-3  # the nearest to 0 and 1 that a mean may come when a bias is made from it
 
@@ -73,6 +73,32 @@ class Bernoulli(Units):
 
     def bias(self, mean: Tensor) -> Tensor:
         return mean.clamp(_SURE, 1 - _SURE).logit()
+
+
+class Doubled(Units):
+    """Two units of 0 or 1 that share an input, as one: how many of them are on, 0, 1 or 2. Exact.
+
+    Replicated units (Teh and Hinton 2001, "Rate-coded restricted Boltzmann machines for face recognition"),
+    two of each: the layer that stands there twice while a part of a deep Boltzmann machine is learned
+    (Salakhutdinov and Hinton 2009, section 3.1). States between, which are means, are allowed.
+    """
+
+    def mean(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x).mul_(2)
+
+    def sample(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        one = Bernoulli()
+        return one.sample(x, generator).add_(one.sample(x, generator))
+
+    def log_partition(self, x: Tensor) -> Tensor:
+        return 2 * F.softplus(x).sum(-1)
+
+    def cost(self, s: Tensor) -> Tensor:
+        """Minus the log of in how many ways: log 2 less where one of the two is on."""
+        return (torch.lgamma(s + 1) + torch.lgamma(3 - s)).sum(-1) - s.shape[-1] * log(2)
+
+    def bias(self, mean: Tensor) -> Tensor:
+        return (mean / 2).clamp(_SURE, 1 - _SURE).logit()
 
 
 class Gaussian(Units):

@@ -4,6 +4,7 @@ from layerwise.train.conjugate import ConjugateGradients
 from layerwise.train.contrastive import ContrastiveDivergence
 from layerwise.train.loop import Data, train
 from layerwise.train.masked import Masked
+from layerwise.train.meanfield import MeanField
 from layerwise.train.objectives import Alter, Descent, Objective, Supervised
 from layerwise.train.optimisers import Learned, Muon, optimiser
 from layerwise.train.pieces import Batches
@@ -28,6 +29,7 @@ __all__ = [
     "History",
     "Learned",
     "Masked",
+    "MeanField",
     "Muon",
     "Objective",
     "Phase",
