@@ -7,7 +7,7 @@ from torch import nn
 from layerwise.errors import UsageError
 from layerwise.nn import Dense, Pipeline
 from layerwise.spec import Spec
-from layerwise.train import Done, Epoch, Phase, Saved, Step, Supervised, constant, optimiser, train
+from layerwise.train import Done, Epoch, Phase, Saved, Step, Supervised, constant, optimiser, stepped, train
 from layerwise.train.optimisers import OPTIMISERS
 from layerwise.train.state import tensors
 from layerwise.values import Batch
@@ -52,6 +52,47 @@ def test_it_does_what_a_hand_written_loop_does(digits):
     assert [e.loss for e in events if isinstance(e, Step)] == losses
     for p, q in zip(net.parameters(), twin.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def test_momentum_and_decay_follow_their_schedules(digits):
+    net, twin = digits.net(), digits.net()
+    phase = Phase(
+        "train", digits.objective(), optimiser("sgd", rate=0.1, decay=0.01), size=50, steps=20,
+        schedule=constant, momentum=stepped(0.5, 0.9, at=0.3), decay=stepped(1.0, 0.0, at=0.6),
+    )  # fmt: skip
+    events = follow(net, phase, digits.train)
+    following = iter(e.loss for e in events if isinstance(e, Step))
+    batches = []
+
+    def data(size, rng):
+        batches.append(digits.train(size, rng))
+        return batches[0]
+
+    next(train(digits.net(), (phase,), data, seed=0))
+    speeds = [torch.zeros_like(p) for p in twin.parameters()]
+    for step in range(20):
+        batch = batches[0].at(step)
+        twin.zero_grad()
+        loss = nn.functional.cross_entropy(twin(batch.inputs), batch.targets)
+        loss.backward()
+        assert torch.allclose(next(following), loss)
+        momentum, decay = (0.5 if step < 6 else 0.9), (0.01 if step < 12 else 0.0)
+        with torch.no_grad():
+            for p, speed in zip(twin.parameters(), speeds, strict=True):
+                speed.mul_(momentum if step else 0.0).add_(p.grad)
+                if p.ndim > 1:
+                    speed.add_(p, alpha=decay)
+                p.sub_(speed, alpha=0.1)
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+def test_a_momentum_needs_an_optimiser_that_has_one(digits):
+    phase = Phase(
+        "train", digits.objective(), optimiser("adamw", rate=0.1), size=50, steps=2, momentum=constant
+    )
+    with pytest.raises(UsageError, match="'train' has a momentum by progress"):
+        follow(digits.net(), phase, digits.train)
 
 
 def test_events_come_in_order_and_history_tells_the_same(digits, tmp_path):

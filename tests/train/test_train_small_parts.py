@@ -10,7 +10,7 @@ from torch import nn
 
 from layerwise.errors import UsageError
 from layerwise.recipe import Training
-from layerwise.train import Phase, constant, one_cycle, trapezoid
+from layerwise.train import Phase, constant, one_cycle, stepped, trapezoid
 from layerwise.train.averaging import Average
 from layerwise.train.budget import PARTS, along, steps_within
 from layerwise.train.pieces import mass, pieces
@@ -29,6 +29,7 @@ def test_schedules_have_the_shape_they_are_named_for():
     assert [round(one_cycle(p), 4) for p in (0, 0.3, 1)] == [0.04, 1, 0.0001]
     assert [round(trapezoid(p), 4) for p in (0, 0.025, 0.05, 0.7, 0.85, 1)] == [0, 0.5, 1, 1, 0.5, 0]
     assert constant(0.3) == 1
+    assert [stepped(0.5, 0.9)(p) for p in (0, 0.09, 0.1, 1)] == [0.5, 0.5, 0.9, 0.9]
 
 
 def test_an_average_is_the_sum_it_says():

@@ -23,7 +23,7 @@ from layerwise.estimators.unlabelled import Unlabelled
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.recipe import Training
-from layerwise.train import ContrastiveDivergence, Phase, Plan
+from layerwise.train import ContrastiveDivergence, Phase, Plan, stepped
 from layerwise.workflows.autoencoding import first_weights
 from layerwise.workflows.unlabelled import follow
 
@@ -32,7 +32,7 @@ __all__ = ["RBM"]
 METHODS = ("cd", "pcd", "tempering")
 LADDER = tuple(1 - level / 9 for level in range(10))  # inverse temperatures of "tempering"
 RATE, RATE_OF_CHAINS, LEAST_RATE = 0.1, 0.03, 0.001
-SLOW, SLOW_SHARE = 0.5, 0.1  # momentum of the first share of the epochs (Hinton 2010, section 9)
+SLOW = 0.5  # the most momentum in the first tenth of the epochs (Hinton 2010, section 9)
 
 
 class RBM(Unlabelled):
@@ -185,16 +185,12 @@ class RBM(Unlabelled):
                 f" Methods: {', '.join(METHODS)}"
             )
         rate = self._usual_rate() if self.rate is None else self.rate
-        slow = Training(
-            optimiser="sgd", rate=rate, momentum=min(SLOW, self.momentum), decay=self.decay,
-            schedule="constant", batch=self.batch, epochs=SLOW_SHARE * self.epochs,
+        training = Training(
+            optimiser="sgd", rate=rate, momentum=self.momentum, decay=self.decay, schedule="trapezoid",
+            batch=self.batch, epochs=self.epochs,
         )  # fmt: skip
-        long = (1 - SLOW_SHARE) * self.epochs
-        fast = replace(slow, momentum=self.momentum, schedule="trapezoid", epochs=long)
-        return (
-            Phase.of(slow, self._objective(), name="begin"),
-            Phase.of(fast, self._objective(), name="train"),
-        )
+        quickening = stepped(min(SLOW, self.momentum), self.momentum)
+        return (replace(Phase.of(training, self._objective()), momentum=quickening),)
 
     def _usual_rate(self) -> float:
         real = (self.visible, self.hidden).count("bernoulli") - 2

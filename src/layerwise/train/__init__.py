@@ -11,7 +11,7 @@ from layerwise.train.pieces import Batches
 from layerwise.train.plan import Phase, Plan
 from layerwise.train.progress import Done, Epoch, Event, History, Recovered, Saved, Step
 from layerwise.train.reconstruct import Reconstruction, Variational
-from layerwise.train.schedules import constant, one_cycle, trapezoid
+from layerwise.train.schedules import constant, one_cycle, stepped, trapezoid
 from layerwise.train.search import RateSearch, find_rate
 from layerwise.train.stagewise import Within, greedy
 from layerwise.train.views import TwoViews, projector
@@ -49,6 +49,7 @@ __all__ = [
     "one_cycle",
     "optimiser",
     "projector",
+    "stepped",
     "train",
     "trapezoid",
 ]

@@ -227,8 +227,9 @@ class _Run:
 
     def _step(self, run: Running, batches: Batches) -> Step:
         p, steps = self.progress, self.progress.steps
-        share = p.share * run.phase.schedule(p.along(p.step + 0.5))
-        scalars = run.step(batches.at(p.step), p.step, share, last=p.step + 1 == steps)
+        along = p.along(p.step + 0.5)
+        share = p.share * run.phase.schedule(along)
+        scalars = run.step(batches.at(p.step), p.step, share, along=along, last=p.step + 1 == steps)
         p.step += 1
         self._pending.append(scalars["loss"])
         stride = max(1, steps // CURVE)

@@ -30,7 +30,9 @@ class Phase:
     seconds: float | None = None
     pace: tuple[int, ...] | None = None  # steps of each twentieth of the schedule, to repeat a timed run
     learns: tuple[str, ...] | None = None  # addresses of modules within the net; None: all of it
-    schedule: Schedule = one_cycle
+    schedule: Schedule = one_cycle  # of the learning rate
+    momentum: Schedule | None = None  # by progress; None: the optimiser's own throughout
+    decay: Schedule | None = None  # share of the optimiser's weight decay, by progress; None: all of it
     average: float | None = None  # decay of the running average of weights, a step
     clip: float | None = None  # largest norm of the gradient
     patience: int | None = None  # epochs without a lower validation loss, once a third is over

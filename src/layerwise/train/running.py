@@ -58,7 +58,14 @@ class Running:
                 f"phase {shown(phase.name)} has nothing to learn: no parameter requires gradients"
             )
         self.optimiser = phase.optimiser(self.learned)
-        self._highest: list[float] = [group["lr"] for group in self.optimiser.param_groups]
+        groups = self.optimiser.param_groups
+        self._highest: list[float] = [group["lr"] for group in groups]
+        self._decays: list[float] = [group.get("weight_decay", 0.0) for group in groups]
+        if phase.momentum is not None and any("momentum" not in group for group in groups):
+            raise UsageError(
+                f"phase {shown(phase.name)} has a momentum by progress, and its optimiser has no momentum to"
+                " set: take sgd, nesterov or muon"
+            )
         self.average = None if phase.average is None else Average(net, phase.average)
         self._constrain: list[Callable[[], None]] = [
             method for m in self._learning if callable(method := getattr(m, "constrain", None))
@@ -83,13 +90,17 @@ class Running:
             module.training = True
         self.phase.objective.train()
 
-    def step(self, batch: Batch, number: int, share: float, *, last: bool = False) -> Mapping[str, Tensor]:
-        """One step on `batch` at `share` of the highest rate; the named scalars before it was taken."""
+    def step(
+        self, batch: Batch, number: int, share: float, *, along: float = 0.0, last: bool = False
+    ) -> Mapping[str, Tensor]:
+        """One step on `batch` at `share` of the highest rate; the named scalars before it was taken.
+
+        `along` is how far the phase is, from 0 to 1.
+        """
         batch = on(batch, self.device)
         rng = self._rng.at(number)
         seed = rng.number("dropout") & _SEED
-        for group, highest in zip(self.optimiser.param_groups, self._highest, strict=True):
-            group["lr"] = highest * share
+        self._set(share, along)
         before: dict[str, Tensor] = {}
 
         def closure() -> Tensor:
@@ -119,6 +130,16 @@ class Running:
         if self.average is not None:
             self.average.update(number + 1, last=last)
         return before
+
+    def _set(self, share: float, along: float) -> None:
+        """Rates, momenta and decays of this step."""
+        momentum, decay = self.phase.momentum, self.phase.decay
+        for group, rate, cost in zip(self.optimiser.param_groups, self._highest, self._decays, strict=True):
+            group["lr"] = rate * share
+            if momentum is not None:
+                group["momentum"] = momentum(along)
+            if decay is not None:
+                group["weight_decay"] = cost * decay(along)
 
     def _gradients(self, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
         objective = self.phase.objective

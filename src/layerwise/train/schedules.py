@@ -1,6 +1,6 @@
-"""Learning rates as functions of progress: 0 at the first step, 1 past the last, whatever the length.
+"""Learning rates, momenta and decays as functions of progress: 0 at the first step, 1 past the last.
 
-Each returns the share of the highest rate. How long a phase is, and whether that was asked for in
+Those of rates return the share of the highest rate. How long a phase is, and whether that was asked for in
 epochs, steps or seconds, does not matter here.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import cos, pi
 from typing import TypeAlias
 
-__all__ = ["SCHEDULES", "Schedule", "constant", "one_cycle", "trapezoid"]
+__all__ = ["SCHEDULES", "Schedule", "constant", "one_cycle", "stepped", "trapezoid"]
 
 Schedule: TypeAlias = Callable[[float], float]
 
@@ -33,6 +33,15 @@ def trapezoid(progress: float) -> float:
 def constant(progress: float) -> float:  # noqa: ARG001
     """The highest rate throughout."""
     return 1.0
+
+
+def stepped(first: float, later: float, *, at: float = 0.1) -> Schedule:
+    """`first` until progress `at`, then `later`: a momentum of 0.5, then 0.9 (Hinton 2010, section 9)."""
+
+    def value(progress: float) -> float:
+        return first if progress < at else later
+
+    return value
 
 
 def _blend(start: float, end: float, share: float) -> float:

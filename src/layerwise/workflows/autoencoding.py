@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import torch
 from torch import nn
 
-from layerwise.energy import Gaussian, RestrictedBoltzmannMachine, unrolled
+from layerwise.energy import Doubled, Gaussian, RestrictedBoltzmannMachine, unrolled
 from layerwise.energy.rbm import Hidden, Visible
 from layerwise.errors import UsageError, shown
 from layerwise.nn import Mirrored, Pipeline, mirrored
@@ -29,6 +28,7 @@ from layerwise.train import (
     constant,
     greedy,
     optimiser,
+    stepped,
 )
 from layerwise.train.reconstruct import masked
 
@@ -151,26 +151,24 @@ def pretraining(stack: Pipeline, *, epochs: float = 50.0) -> Plan:
     """Each machine by itself, `epochs` long, on the means of the one below.
 
     Hinton and Salakhutdinov 2006, supporting material: CD-1 that reconstructs by means, batches of 100, a
-    rate of 0.1 (0.001 where units are real), a weight cost of 0.0002, a momentum of 0.5 for the first tenth
-    and 0.9 after it.
+    rate of 0.1 (0.001 where units are real, 0.05 where they are doubled, which doubles gradients), a weight
+    cost of 0.0002, a momentum of 0.5 for the first tenth and 0.9 after it.
     """
-    plan: Plan = ()
-    for name, rbm in stack.stages():
-        assert isinstance(rbm, RestrictedBoltzmannMachine)
-        for momentum, share in ((0.5, 0.1), (0.9, 0.9)):
-            plan += greedy([name], partial(_alone, rbm, momentum=momentum, epochs=share * epochs))
-    return plan
+    names = [name for name, stage in stack.stages() if isinstance(stage, RestrictedBoltzmannMachine)]
+    return greedy(names, lambda name: _alone(stack.get_submodule(name), name, epochs=epochs))
 
 
-def _alone(rbm: RestrictedBoltzmannMachine, name: str, *, momentum: float, epochs: float) -> Phase:
-    real = isinstance(rbm.hidden, Gaussian) or isinstance(rbm.visible, Gaussian)
+def _alone(rbm: nn.Module, name: str, *, epochs: float) -> Phase:
+    kinds = {type(units) for units in (rbm.visible, rbm.hidden)}
+    rate = 0.001 if Gaussian in kinds else 0.05 if Doubled in kinds else 0.1
     return Phase(
-        f"{name}, momentum {momentum}",
+        name,
         ContrastiveDivergence(expected_visible=True),
-        optimiser("sgd", rate=0.001 if real else 0.1, momentum=momentum, decay=0.0002),
+        optimiser("sgd", rate=rate, decay=0.0002),
         size=100,
         epochs=epochs,
         schedule=constant,
+        momentum=stepped(0.5, 0.9),
     )
 
 
