@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _WHERE: dict[str, tuple[str, str | None]] = {
     "Autoencoder": ("layerwise.estimators", "Autoencoder"),
     "DeepBeliefNetwork": ("layerwise.estimators", "DeepBeliefNetwork"),
+    "DeepBoltzmannMachine": ("layerwise.estimators", "DeepBoltzmannMachine"),
     "DeepClassifier": ("layerwise.estimators", "DeepClassifier"),
     "DeepRegressor": ("layerwise.estimators", "DeepRegressor"),
     "FeatureLearner": ("layerwise.estimators", "FeatureLearner"),
@@ -28,6 +29,7 @@ __all__ = [
     "RBM",
     "Autoencoder",
     "DeepBeliefNetwork",
+    "DeepBoltzmannMachine",
     "DeepClassifier",
     "DeepRegressor",
     "FeatureLearner",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         RBM,
         Autoencoder,
         DeepBeliefNetwork,
+        DeepBoltzmannMachine,
         DeepClassifier,
         DeepRegressor,
         FeatureLearner,

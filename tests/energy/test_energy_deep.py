@@ -213,7 +213,8 @@ def test_stacked_it_begins_as_its_parts_see_the_data():
     with torch.no_grad():
         middle.visible_bias.copy_(low.hidden_bias)
         top.visible_bias.copy_(middle.hidden_bias)
-    dbm = DeepBoltzmannMachine.stacked([low, middle, top])
+    dbm = machine((4, 3, 3, 2))
+    dbm.start_from([low, middle, top])
     v = torch.rand(5, 4, dtype=torch.float64)
     h1 = low.hidden_mean(2 * v)
     h2 = middle.hidden_mean(h1)
@@ -223,9 +224,13 @@ def test_stacked_it_begins_as_its_parts_see_the_data():
     torch.testing.assert_close(dbm.input_to([v, h1, h2, h3], 0), low.visible_input(h1))
     with torch.no_grad():
         middle.visible_bias += 1  # the other side's opinion counts half
-    torch.testing.assert_close(
-        DeepBoltzmannMachine.stacked([low, middle, top]).biases[1], low.hidden_bias + 0.5
-    )
+    dbm.start_from([low, middle, top])
+    torch.testing.assert_close(dbm.biases[1], low.hidden_bias + 0.5)
+    with torch.no_grad():
+        middle.visible_bias -= 1
+    dbm.start_from([low, middle, top])
+    down = low.visible_mean(middle.visible_mean(top.visible_mean(2 * h3))) / 2
+    torch.testing.assert_close(dbm.downwards(h3), down)
 
 
 # ---- a stage

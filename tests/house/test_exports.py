@@ -13,6 +13,7 @@ def test_exported_names():
         "RBM",
         "Autoencoder",
         "DeepBeliefNetwork",
+        "DeepBoltzmannMachine",
         "DeepClassifier",
         "DeepRegressor",
         "FeatureLearner",

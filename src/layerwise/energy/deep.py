@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -32,7 +31,7 @@ class DeepBoltzmannMachine(Stage):
     from the lowest up, (N, V), (N, H_1), ...; data between 0 and 1 are taken as probabilities. Given the even
     layers the odd ones are independent, and the other way round, so that the whole is a restricted machine of
     two halves (`halves`), by which its partition function is found. First weights are normal of deviation
-    0.01 and biases 0; `stacked` begins with machines that learned layer by layer.
+    0.01 and biases 0; `start_from` takes those of machines that learned layer by layer.
     """
 
     def __init__(self, spec: Spec, *, widths: list[Channels]) -> None:
@@ -50,28 +49,21 @@ class DeepBoltzmannMachine(Stage):
         self._units = Bernoulli()
         self._axes = spatial(spec)
 
-    @classmethod
-    def stacked(cls, machines: Sequence[RestrictedBoltzmannMachine]) -> Self:
-        """From machines that learned one on the other, the lowest and the topmost with a "doubled" outer layer.
+    @torch.no_grad()
+    def start_from(self, machines: Sequence[RestrictedBoltzmannMachine]) -> None:
+        """Begin with machines that learned one on the other, a layer each, the outer layers of which were "doubled".
 
         Salakhutdinov and Hinton 2009, section 3.1, and 2012, "An efficient learning procedure for deep
         Boltzmann machines", section 4: the doubled layers have made up for the neighbour that each inner layer
         lacked, twice over in the machines between, whose weights are halved. The inner biases are the
         means of what the machines below and above say.
         """
-        lowest, *between, topmost = machines
-        widths = [len(m.hidden_bias) for m in machines]
-        dbm = cls(vector(len(lowest.visible_bias)), widths=widths).to(lowest.weight)
+        last = len(machines) - 1
+        weights = [m.weight if place in (0, last) else m.weight / 2 for place, m in enumerate(machines)]
         inner = [(low.hidden_bias + high.visible_bias) / 2 for low, high in pairwise(machines)]
-        weights = [lowest.weight, *(m.weight / 2 for m in between), topmost.weight]
-        with torch.no_grad():
-            for own, found in zip(dbm.weights, weights, strict=True):
-                own.copy_(found)
-            for own, found in zip(
-                dbm.biases, (lowest.visible_bias, *inner, topmost.hidden_bias), strict=True
-            ):
-                own.copy_(found)
-        return dbm
+        biases = [machines[0].visible_bias, *inner, machines[last].hidden_bias]
+        for own, found in zip((*self.weights, *self.biases), (*weights, *biases), strict=True):
+            own.copy_(found)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.posterior(flat(x))[-1]
@@ -110,6 +102,17 @@ class DeepBoltzmannMachine(Stage):
             for layer in (*range(3, len(states), 2), *range(2, len(states), 2)):
                 states[layer] = self.input_to(states, layer).sigmoid_()
         return states[1:]
+
+    def downwards(self, top: Tensor) -> Tensor:
+        """Means of what is seen (N, V) given states (N, H_L) of the topmost layer.
+
+        By one pass, with doubled weights where a layer waits for what is not yet known below it.
+        """
+        x = top
+        for layer in reversed(range(len(self.weights))):
+            double = 2 if layer else 1
+            x = torch.addmm(self.biases[layer], x, self.weights[layer].t(), alpha=double).sigmoid_()
+        return x
 
     def variational_free_energy(self, v: Tensor, means: Sequence[Tensor]) -> Tensor:
         """Energy less entropy of independent hidden units of these means, given (N, V): (N,), in nats.

@@ -23,7 +23,7 @@ from layerwise.train import Batches, Data, Plan, train
 from layerwise.values import ONLY, Batch
 from layerwise.workflows.prepare import make_reader, pack
 
-__all__ = ["Vectors", "follow", "vectors_of"]
+__all__ = ["Vectors", "derived", "follow", "vectors_of"]
 
 CHUNK = 1024  # rows of a matrix that are read at once
 AT_ONCE = 1 << 22  # values that are looked at at once, as float64
@@ -168,6 +168,23 @@ def follow(
             pass
     for part in parts:
         device.bring_back(part)
+
+
+@torch.no_grad()
+def derived(vectors: Vectors, store: Store, stage: nn.Module, *, run: Path) -> tuple[Vectors, Store]:
+    """The stored examples as what `stage` makes of their vectors, found once; in a file in the folder `run`."""
+    found: np.ndarray | None = None
+    for start in range(0, len(store), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(store)))
+        (values,) = store.take(rows).values()
+        made = stage(vectors.scaled(torch.from_numpy(np.asarray(values))).float()).numpy()
+        if found is None:
+            found = np.memmap(run / "derived", made.dtype, "w+", shape=(len(store), made.shape[1]))
+        found[rows] = made
+    assert found is not None
+    width = found.shape[1]
+    plain = Vectors(vector(width), np.zeros(width), np.ones(width), np.zeros(width))
+    return plain, Store(plain.spec, {ONLY: found}, np.arange(len(found)), rejected={}, facts={})
 
 
 class _Looks(NamedTuple):
