@@ -24,6 +24,8 @@ NAMES = (
     "rbm_speed",
     "autoencoder",
     "faces",
+    "dbn",
+    "dbm",
     "page",
 )
 
