@@ -177,7 +177,7 @@ class DeepBoltzmannMachine(Stage):
         return dict.fromkeys(self._axes)
 
     def cost(self, _spec: Spec) -> int:
-        return sum(weight.numel() for weight in self.weights) * (1 + 2 * SETTLING)
+        return sum(low * high for low, high in pairwise(self.sizes)) * (1 + 2 * SETTLING)
 
     def depth(self, _spec: Spec) -> int:
         return len(self.weights)
