@@ -63,7 +63,7 @@ def parts(spec: Spec, widths: Sequence[int], *, seed: int = 0) -> Pipeline:
     return Pipeline(**stages)
 
 
-def jointly(*, epochs: float, rate: float = 0.005) -> Plan:
+def jointly(*, epochs: float, rate: float = 0.001) -> Plan:
     """All layers together, by mean field and 100 chains that persist, at a rate that falls at last."""
     phase = Phase(
         "together",
