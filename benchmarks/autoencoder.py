@@ -55,11 +55,13 @@ KEPT = Path(tempfile.gettempdir()) / "layerwise-autoencoder"  # checkpoints of r
 
 @dataclass
 class Pictures:
-    """Batches of pictures (N, 784), shuffled anew each epoch; a last one that is not full is dropped."""
+    """Batches of pictures (N, 784), with labels (N,) if given, shuffled anew each epoch; a last one that is not
+    full is dropped."""
 
     x: Tensor
     size: int
     rng: Randomness
+    y: Tensor | None = None
     _order: tuple[int, Tensor] = field(default=(-1, torch.empty(0)))
 
     @property
@@ -72,7 +74,7 @@ class Pictures:
             generator = self.rng.at(epoch).generator("order")
             self._order = epoch, torch.randperm(len(self.x), generator=generator)
         rows = self._order[1][place * self.size : (place + 1) * self.size]
-        return Batch(self.x[rows], None, None, rows)
+        return Batch(self.x[rows], None if self.y is None else self.y[rows], None, rows)
 
 
 @dataclass

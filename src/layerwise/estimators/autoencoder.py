@@ -24,11 +24,12 @@ class Autoencoder(Unlabelled):
     X is a matrix (N, F) of numbers, or raw: a folder of pictures, a list of paths, arrays (N, H, W).
     `widths` are those of the levels, the code last; the decoder mirrors them. With `pretrain="rbm"` the levels
     are begun by restricted Boltzmann machines and tuned by conjugate gradients (Hinton and Salakhutdinov
-    2006), which takes its time; without, training is that of today. `noise` is the share of values that
+    2006), which takes its time; without, training is that of today. With "stack" each level first learns by
+    itself to bring back what the level below gives (Vincent et al. 2010), then all together. `noise` is the share of values that
     are set to 0 before they are seen (Vincent et al. 2008); `sparsity` how active, between 0 and 1, each unit
     of the code is to be (Ng 2011), which makes the code one of sigmoids, linear otherwise; `contraction`
     the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are passes of training, and
-    of each machine's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless they are there, and
+    of each level's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless they are there, and
     descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends squared error.
 
     Attributes: `encoder_` and `decoder_` (Pipelines of float64 weights, on `vectors_`), `vectors_` (how X
@@ -47,7 +48,7 @@ class Autoencoder(Unlabelled):
         self,
         widths: Sequence[int],
         *,
-        pretrain: Literal["rbm"] | None = None,
+        pretrain: Literal["rbm", "stack"] | None = None,
         noise: float = 0.0,
         sparsity: float | None = None,
         contraction: float = 0.0,

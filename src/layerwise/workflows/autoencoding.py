@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from layerwise.energy import Doubled, Gaussian, RestrictedBoltzmannMachine, unrolled
 from layerwise.energy.rbm import Hidden, Visible
 from layerwise.errors import UsageError, shown
-from layerwise.nn import Mirrored, Pipeline, mirrored
+from layerwise.nn import Dense, Mirrored, Pipeline, mirrored
 from layerwise.nn.initialise import normal
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
@@ -30,7 +30,7 @@ from layerwise.train import (
     optimiser,
     stepped,
 )
-from layerwise.train.reconstruct import masked
+from layerwise.train.reconstruct import Error, masked
 
 __all__ = [
     "Coding",
@@ -40,6 +40,7 @@ __all__ = [
     "first_weights",
     "machines",
     "pretraining",
+    "stacking",
 ]
 
 SPARSITY_WEIGHT = 3.0  # Ng 2011, "Sparse autoencoder"
@@ -51,18 +52,20 @@ class Coding:
 
     `widths`   of the levels, the code last
     `pretrain` "rbm": levels from 0 to 1 that restricted Boltzmann machines begin, tuned by conjugate gradients,
-               as Hinton and Salakhutdinov 2006; None: GELU levels with batch norm, AdamW and one cycle
+               as Hinton and Salakhutdinov 2006; None: GELU levels with batch norm, AdamW and one cycle;
+               "stack": the same, each level first by itself, as an autoencoder of what the level below gives
     `visible`  "bernoulli": all values lie from 0 to 1, are taken as probabilities, and cross-entropy is
                descended; "gaussian": any values of about unit variance, and squared error is
-    `noise`    share of the values that are set to 0 before they are seen (a denoising autoencoder)
+    `noise`    share of the values that are set to 0 before they are seen (a denoising autoencoder); in a
+               stack, of what each level sees
     `sparsity` how active each unit of the code is to be on average, between 0 and 1; the code is from 0 to 1
                then, and linear otherwise
     `contraction` weight of the squared norm of the code's Jacobian
-    `epochs`   passes of training, and of each machine's pretraining
+    `epochs`   passes of training, and of each level's pretraining
     """
 
     widths: tuple[int, ...]
-    pretrain: Literal["rbm"] | None = None
+    pretrain: Literal["rbm", "stack"] | None = None
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     noise: float = 0.0
     sparsity: float | None = None
@@ -70,8 +73,8 @@ class Coding:
     epochs: float = 50.0
 
     def __post_init__(self) -> None:
-        if self.pretrain not in ("rbm", None):
-            raise UsageError(f"pretrain must be 'rbm' or None, got {shown(self.pretrain)}")
+        if self.pretrain not in ("rbm", "stack", None):
+            raise UsageError(f"pretrain must be 'rbm', 'stack' or None, got {shown(self.pretrain)}")
         if self.visible not in ("bernoulli", "gaussian"):
             raise UsageError(f"visible must be 'bernoulli' or 'gaussian', got {shown(self.visible)}")
         if not 0 <= self.noise < 1:
@@ -86,6 +89,7 @@ def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None
     The decoder gives values again, whatever was descended.
     """
     sparse, unit = coding.sparsity is not None, coding.visible == "bernoulli"
+    error: Error = "cross-entropy" if unit else "squared"
     if coding.pretrain == "rbm":
         code: Hidden = "bernoulli" if sparse else "gaussian"
         stack = machines(spec, coding.widths, visible=coding.visible, code=code, seed=seed)
@@ -100,9 +104,11 @@ def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None
                 norm="batch",
                 code="sigmoid" if sparse else None,
             )
+        if coding.pretrain == "stack":
+            run(net.encoder, stacking(net, error=error, noise=coding.noise, epochs=coding.epochs))
     objective = Reconstruction(
         net.decoder,
-        error="cross-entropy" if unit else "squared",
+        error=error,
         corrupt=masked(coding.noise) if coding.noise else None,
         sparsity=None if coding.sparsity is None else (coding.sparsity, SPARSITY_WEIGHT),
         contraction=coding.contraction,
@@ -170,6 +176,33 @@ def _alone(rbm: nn.Module, name: str, *, epochs: float) -> Phase:
         schedule=constant,
         momentum=stepped(0.5, 0.9),
     )
+
+
+def stacking(
+    net: Mirrored, *, error: Error, noise: float = 0.0, epochs: float, rate: float = 4e-3, size: int = 128
+) -> Plan:
+    """Each level of `net.encoder` as an autoencoder of what the level below gives, `epochs` long.
+
+    The stage of `net.decoder` that mirrors a level brings back what went into it, of which the share `noise`
+    is hidden (Vincent et al. 2010, section 3.5; without noise: Bengio et al. 2007). The lowest level descends
+    `error`; those on sigmoids alone cross-entropy, all others the squared error.
+    """
+    partners = dict(
+        zip((name for name, _ in net.encoder.stages()), reversed(net.decoder.stages()), strict=True)
+    )
+    corrupt = masked(noise) if noise else None
+
+    def alone(name: str) -> Phase:
+        partner, descends = partners[name][1], error
+        assert isinstance(partner, Dense)
+        if partner.activation is not None:
+            unit = partner.activation == "sigmoid" and partner.norm is None
+            descends = "cross-entropy" if unit else "squared"
+        decoder = partner.linear if descends == "cross-entropy" else partner  # which takes logits
+        objective = Reconstruction(decoder, error=descends, corrupt=corrupt)
+        return replace(by_one_cycle(objective, epochs=epochs, rate=rate, size=size, decay=0.01), name=name)
+
+    return greedy(list(partners), alone)
 
 
 def by_conjugate_gradients(objective: Objective, *, epochs: float, size: int = 1000) -> Phase:
