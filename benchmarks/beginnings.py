@@ -24,18 +24,25 @@ NOISE = 0.25  # of the denoising stack, that of most published rows
 DIGITS = Classify(tuple(range(10)), counts=(1,) * 10)
 
 
-def follow(net: nn.Module, plan: Plan, x: Tensor, y: Tensor | None = None, *, seed: int, path: Path) -> float:
-    """Train in place; go on from the checkpoint where there is one. The seconds it took."""
-    path.parent.mkdir(exist_ok=True)
+def trained(
+    net: nn.Module, plan: Plan, x: Tensor, y: Tensor | None = None, *, seed: int, path: Path | None = None
+) -> float:
+    """Train in place; go on from the checkpoint at `path` where there is one. The seconds it took."""
 
     def data(size: int, rng: Randomness) -> Pictures:
         return Pictures(x, min(size, len(x)), rng, y)
 
     (*_, done) = train(net, plan, data, seed=seed, checkpoint=path)
     assert isinstance(done, Done)
-    sys.stdout.write(f"{path.stem}: {done.seconds:.0f} s\n")
-    sys.stdout.flush()
     return done.seconds
+
+
+def follow(net: nn.Module, plan: Plan, x: Tensor, y: Tensor | None = None, *, seed: int, path: Path) -> None:
+    """The same, and say how long it took."""
+    path.parent.mkdir(exist_ok=True)
+    seconds = trained(net, plan, x, y, seed=seed, path=path)
+    sys.stdout.write(f"{path.stem}: {seconds:.0f} s\n")
+    sys.stdout.flush()
 
 
 def begun(way: str, widths: Sequence[int], x: Tensor, *, epochs: float, seed: int, path: Path) -> Pipeline:

@@ -25,6 +25,7 @@ from layerwise.workflows.autoencoding import (
     first_weights,
     machines,
     pretraining,
+    stacking,
 )
 
 WIDTHS = [48, 24, 6]
@@ -126,6 +127,42 @@ def test_first_weights_are_of_the_seed_and_leave_the_callers_randomness_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+# ---- stacks
+
+
+def test_each_level_of_a_stack_learns_to_bring_back_what_the_level_below_gives(pixels):
+    with first_weights(0):
+        net = mirrored(vector(64), WIDTHS, activation="sigmoid", code="sigmoid", init="glorot")
+    first = {name: stage.linear.weight.clone() for name, stage in net.encoder.stages()}
+    steps = run(net.encoder, stacking(net, error="cross-entropy", epochs=30, rate=0.01), pixels)
+    names = [name for name, _ in net.encoder.stages()]
+    assert list(dict.fromkeys(step.phase for step in steps)) == names
+    for name, below in zip(names, [pixels, *(v for _, v in net.encoder.levels(pixels))], strict=False):
+        assert not torch.equal(dict(net.encoder.stages())[name].linear.weight, first[name])
+        with torch.no_grad():
+            code = dict(net.encoder.stages())[name](below[1500:])
+            partner = dict(zip(names, reversed(net.decoder.stages()), strict=True))[name][1]
+            back = partner.linear(code).sigmoid()
+        mean = (below[1500:] - below[:1500].mean(0)).square().sum()
+        assert (back - below[1500:]).square().sum() < 0.6 * mean, name
+
+
+def test_a_level_of_a_denoising_stack_bears_noise_in_what_it_sees(pixels):
+    """The second level, whose input is what the first gives: a third of it is hidden."""
+
+    def lost(noise: float) -> float:
+        with first_weights(0):
+            net = mirrored(vector(64), [48, 24], activation="sigmoid", code="sigmoid", init="glorot")
+        run(net.encoder, stacking(net, error="cross-entropy", noise=noise, epochs=30, rate=0.01), pixels)
+        with torch.no_grad():
+            below = net.encoder.level1(pixels[1500:])
+            kept = torch.rand(below.shape, generator=torch.Generator().manual_seed(1)) >= 1 / 3
+            back = net.decoder.level1.linear(net.encoder.code(below * kept)).sigmoid()
+        return (back - below).square().sum().item()
+
+    assert lost(1 / 3) < 0.9 * lost(0.0)
+
+
 # ---- one call
 
 
@@ -138,7 +175,7 @@ def coded(x: Tensor, coding: Coding) -> tuple[Tensor, float]:
     return codes, (lost / (x[1500:] - x[:1500].mean(0)).square().sum()).item()
 
 
-@pytest.mark.parametrize("pretrain", ["rbm", None])
+@pytest.mark.parametrize("pretrain", ["rbm", "stack", None])
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
 def test_codes_of_probabilities_and_of_real_values(pixels, pretrain, visible):
     unit = visible == "bernoulli"
@@ -184,7 +221,7 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"pretrain": "dbn"}, "'rbm' or None, got 'dbn'"),
+        ({"pretrain": "dbn"}, "'rbm', 'stack' or None, got 'dbn'"),
         ({"visible": "softmax"}, "'bernoulli' or 'gaussian', got 'softmax'"),
         ({"noise": 1.0}, "below 1, got 1.0"),
         ({"contraction": -1.0}, "at least 0, got -1.0"),

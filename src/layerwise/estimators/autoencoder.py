@@ -25,12 +25,13 @@ class Autoencoder(Unlabelled):
     `widths` are those of the levels, the code last; the decoder mirrors them. With `pretrain="rbm"` the levels
     are begun by restricted Boltzmann machines and tuned by conjugate gradients (Hinton and Salakhutdinov
     2006), which takes its time; without, training is that of today. With "stack" each level first learns by
-    itself to bring back what the level below gives (Vincent et al. 2010), then all together. `noise` is the share of values that
-    are set to 0 before they are seen (Vincent et al. 2008); `sparsity` how active, between 0 and 1, each unit
-    of the code is to be (Ng 2011), which makes the code one of sigmoids, linear otherwise; `contraction`
-    the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are passes of training, and
-    of each level's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless they are there, and
-    descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends squared error.
+    itself to bring back what the level below gives (Vincent et al. 2010), then all learn together. `noise` is
+    the share of values that are set to 0 before they are seen (Vincent et al. 2008); `sparsity` how active,
+    between 0 and 1, each unit of the code is to be (Ng 2011), which makes the code one of sigmoids, linear
+    otherwise; `contraction` the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are
+    passes of training, and of each level's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless
+    they are there, and descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends
+    squared error.
 
     Attributes: `encoder_` and `decoder_` (Pipelines of float64 weights, on `vectors_`), `vectors_` (how X
     becomes vectors and back), `n_features_in_` where X is a matrix.
