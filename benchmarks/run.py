@@ -26,6 +26,8 @@ NAMES = (
     "faces",
     "dbn",
     "dbm",
+    "variants",
+    "few_labels",
     "page",
 )
 

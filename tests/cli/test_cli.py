@@ -52,7 +52,7 @@ def test_promised_options_and_commands(capsys):
     _, out, _ = call(capsys, "fit", "--help")
     assert all(option in out for option in PROMISED)
     _, out, _ = call(capsys, "--help")
-    assert all(command in out for command in ("fit", "predict", "report", "recipe", "doctor"))
+    assert all(command in out for command in ("fit", "predict", "report", "recipe", "demo", "doctor"))
     assert max(map(len, out.splitlines())) <= 80
 
 

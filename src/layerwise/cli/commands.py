@@ -241,6 +241,29 @@ def recipe(data: str | None, **options: Any) -> None:
     echo(str(propose(data, settings=settings, **chosen)))
 
 
+@layerwise.group(cls=Suggesting)
+def demo() -> None:
+    """Experiments to watch: each trains here, and ends in a page."""
+
+
+@demo.command()
+@click.option("--out", metavar="FOLDER", default="depth-demo", show_default=True, help="Where the page goes.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of every random number.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def depth(out: str, seed: int, quiet: bool, as_json: bool) -> None:
+    """Why depth failed before 2006, measured: nets of one to eight levels on
+    small digits, with one remedy at a time; a minute or two.
+    """
+    from layerwise.workflows import demonstrate
+
+    told = demonstrate(out, seed=seed, narrator=_narrator(quiet))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(told, ensure_ascii=True, allow_nan=False))
+
+
 @layerwise.command()
 @click.option("--measure", is_flag=True, help="Time this machine and keep the result.")
 def doctor(measure: bool) -> None:

@@ -2,6 +2,7 @@
 
 from layerwise.workflows.arrays import train_columns, train_more
 from layerwise.workflows.asking import predict
+from layerwise.workflows.depth import demonstrate
 from layerwise.workflows.fitting import fit, propose
 from layerwise.workflows.learning import learn, learn_whole
 from layerwise.workflows.narrate import Narrator, Silent
@@ -12,6 +13,7 @@ __all__ = [
     "Narrator",
     "Silent",
     "default_out",
+    "demonstrate",
     "examine",
     "fit",
     "learn",

@@ -1,0 +1,354 @@
+"""Why depth failed before 2006: what nets of one to eight levels did when each remedy was tried by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+from statistics import fmean
+
+from layerwise.figures import count, number, share
+from layerwise.findings import Curves, Finding, Picture, Rows, Section
+from layerwise.look.anatomy import IDLE, LevelState
+from layerwise.look.words import capital
+from layerwise.tasks.intervals import wilson
+
+__all__ = ["OF_THEN", "WORDS", "Coder", "DeepNet", "depth"]
+
+OF_THEN = "sigmoid"
+WORDS: Mapping[str, str] = {
+    OF_THEN: "sigmoids as they were",
+    "tanh": "tanh as it was",
+    "pretrained": "sigmoids pretrained as restricted Boltzmann machines",
+    "batch norm": "sigmoids with batch norm",
+    "residual": "sigmoids with a way round each level",
+    "ReLU": "ReLU with He's first weights",
+}
+"""The kinds of nets, in the order in which they are told: first those of then."""
+
+NEAR = 0.05  # share of answers, or of an error, within which two are taken as alike
+FADES = 0.01  # a gradient at the lowest level that is less than this of the one at the top has faded
+MANY = 0.5  # share of a level's units
+
+
+@dataclass(frozen=True)
+class DeepNet:
+    """A net that learned to name digits: held-out accuracy, and its levels before the first step and later.
+
+    `states` are those of all levels, lowest first, before the first step and after each epoch. `chance` is the
+    share of the commonest digit among the n held out.
+    """
+
+    kind: str
+    depth: int
+    accuracy: float
+    chance: float
+    n: int
+    states: tuple[tuple[LevelState, ...], ...]
+
+
+@dataclass(frozen=True)
+class Coder:
+    """An autoencoder of so many layers and units of its code: the mean squared error of n held-out
+    pictures, and the mean picture's."""
+
+    kind: str
+    layers: int
+    code: int
+    error: float
+    floor: float
+    n: int
+
+    @property
+    def ratio(self) -> float:
+        """1: no better than the mean picture."""
+        return self.error / self.floor
+
+
+def depth(nets: Sequence[DeepNet], coders: Sequence[Coder]) -> tuple[Section, ...]:
+    """The page's sections. Every figure and every verdict is of these nets."""
+    deepest = max(net.depth for net in nets)
+    deep = {net.kind: net for net in nets if net.depth == deepest}
+    return (
+        _verdict(nets, deep),
+        _gradients(deep),
+        _distances(deep),
+        _units(deep),
+        _mean_picture(coders),
+        _table(nets),
+    )
+
+
+def _verdict(nets: Sequence[DeepNet], deep: Mapping[str, DeepNet]) -> Section:
+    then = deep[OF_THEN]
+    shallow = min((net for net in nets if net.kind == OF_THEN), key=lambda net: net.depth)
+    failed = then.accuracy < shallow.accuracy - NEAR
+    low, high = wilson(then.accuracy * then.n, then.n)
+    said = (
+        f"{capital(_levels(then.depth))} of sigmoids with the first weights of before 2006 name"
+        f" {share(then.accuracy)} of the digits held out, {_levels(shallow.depth)} {share(shallow.accuracy)}:"
+        f" {'depth failed' if failed else 'depth did not fail here, whatever the textbook says'}."
+    )
+    kept = [k for k, net in deep.items() if k != OF_THEN and net.accuracy >= shallow.accuracy - NEAR]
+    lost = [k for k in deep if k not in kept and k != OF_THEN]
+    remedies = (
+        f"At {_levels(then.depth)}, {_and(_with(k, share(deep[k].accuracy)) for k in kept)}"
+        f" {'are' if len(kept) > 1 else 'is'} as good as that one level, or nearly."
+        if kept
+        else f"At {_levels(then.depth)} no other kind comes near that one level."
+    )
+    if lost:
+        remedies += f" {capital(_and(_with(k, share(deep[k].accuracy)) for k in lost))} did not do it alone."
+    chart = _by_depth(nets)
+    return Section(
+        "verdict",
+        "Why depth failed before 2006, measured",
+        (
+            Finding(
+                "depth.failed", said, then.accuracy, low, high, n=then.n,
+                method=f"naming the commonest digit would be right in {share(then.chance)}",
+            ),
+            Finding("depth.remedies", remedies, pictures=(chart,)),
+        ),
+    )  # fmt: skip
+
+
+def _by_depth(nets: Sequence[DeepNet]) -> Curves:
+    depths = sorted({net.depth for net in nets})
+    found = {(net.kind, net.depth): net.accuracy for net in nets}
+    lines = {kind: [found.get((kind, d)) for d in depths] for kind in WORDS}
+    ends = _and(f"{WORDS[k]} {share(v[-1])}" for k, v in lines.items() if v[-1] is not None)
+    words = f"Share of held-out digits named rightly, by the number of levels; at {depths[-1]}: {ends}."
+    return Curves(depths, lines, "levels", "accuracy", words)
+
+
+def _gradients(deep: Mapping[str, DeepNet]) -> Section:
+    """Of the first step, level by level, and how it went on."""
+    then = deep[OF_THEN]
+    falls = {kind: _fall(net.states[0]) for kind, net in deep.items()}
+    faded = falls[OF_THEN] < FADES
+    said = (
+        f"Before the first step, in nets of {_levels(then.depth)}, the gradient at the lowest level is"
+        f" {_times(falls[OF_THEN])} that at the top with {WORDS[OF_THEN]}:"
+        f" {'it fades on its way down' if faded else 'it does not fade, as the textbook would have it'}."
+    )
+    others = _and(f"{_times(fall)} with {WORDS[kind]}" for kind, fall in falls.items() if kind != OF_THEN)
+    start, later = (then.states[0][0].gradient, _mean_gradient(then, 0))
+    went = f"In training, the mean over epochs at the lowest level of {WORDS[OF_THEN]} is {_power(later)}"
+    went += f" (before the first step {_power(start)})."
+    return Section(
+        "gradients",
+        f"The gradient {'fades' if faded else 'does not fade'} on its way down through sigmoids of then.",
+        (
+            Finding(
+                "depth.gradients",
+                said,
+                falls[OF_THEN],
+                method="Euclidean norms of the gradients by the weights of a level, all training pictures",
+                pictures=(_by_level(deep, _log_gradient, "gradient, power of ten", "before the first step"),),
+            ),
+            Finding("depth.gradients.others", f"At the lowest level it is {others}. {went}"),
+        ),
+    )
+
+
+def _distances(deep: Mapping[str, DeepNet]) -> Section:
+    """How far weights went."""
+    then = deep[OF_THEN].states[-1]
+    stayed = then[0].distance < FADES
+    said = (
+        f"After training, the weights of the lowest of {_levels(len(then))} of {WORDS[OF_THEN]} are"
+        f" {share(then[0].distance)} of their norm away from where they began, those of the top"
+        f" {share(then[-1].distance)}:"
+        f" {'what is lowest keeps its chance weights' if stayed else 'the lowest level did move here'}."
+    )
+    findings = [
+        Finding(
+            "depth.distance",
+            said,
+            then[0].distance,
+            pictures=(
+                _by_level(deep, lambda net, i: net.states[-1][i].distance, "distance", "after training"),
+            ),
+        )
+    ]
+    if "pretrained" in deep:
+        net = deep["pretrained"]
+        ways = [state.distance for state in net.states[-1]]
+        findings.append(
+            Finding(
+                "depth.distance.pretrained",
+                f"After pretraining, tuning moved no level by more than {share(max(ways))} of its norm, and the"
+                f" net names {share(net.accuracy)} of the digits:"
+                f" {'it began near where it had to go' if max(ways) < MANY else 'it went far too'}.",
+            )
+        )
+    heading = "The lowest levels stay where they began." if stayed else "The lowest levels move as well."
+    return Section("distance", heading, tuple(findings))
+
+
+def _units(deep: Mapping[str, DeepNet]) -> Section:
+    """Units that tell no picture from another, and units at the flat ends of their curve."""
+    start, end = deep[OF_THEN].states[0], deep[OF_THEN].states[-1]
+    idle, flat = (max(values) for values in ([s.idle for s in end], [s.saturated for s in end]))
+    said = (
+        f"After training, {share(end[-1].idle)} of the units in the top level of {WORDS[OF_THEN]} give every"
+        f" picture the same answer (before it, {share(start[-1].idle)});"
+        f" in the worst level {share(idle)} do."
+    )
+    saturated = (
+        f"The textbook has such units saturated. Here at most {share(flat)} of a level's units are:"
+        f" {'so it is' if flat >= MANY else 'the others are idle in the middle of their curve'}."
+    )
+    others = _and(
+        f"{share(max(s.saturated for s in net.states[-1]))} with {WORDS[kind]}"
+        for kind, net in deep.items()
+        if kind != OF_THEN
+    )
+    many = idle >= MANY
+    return Section(
+        "units",
+        f"{'Most units of a level come to say nothing' if many else 'Most units still say something'}.",
+        (
+            Finding(
+                "depth.idle",
+                said,
+                end[-1].idle,
+                method=f"idle: a standard deviation over all training pictures of less than {number(IDLE)}",
+                pictures=(
+                    _by_level(deep, lambda net, i: net.states[-1][i].idle, "idle units", "after training"),
+                ),
+            ),
+            Finding(
+                "depth.saturated",
+                f"{saturated} In the worst level of the other kinds it is {others}.",
+                flat,
+                method="saturated, or off: a mean slope of less than a tenth of the steepest",
+            ),
+        ),
+    )
+
+
+def _mean_picture(coders: Sequence[Coder]) -> Section:
+    """Whether autoencoders give back more than the mean of all pictures."""
+    layers = sorted({coder.layers for coder in coders})
+    found = {(coder.kind, coder.layers): coder.ratio for coder in coders}
+    then, floor = next(c for c in coders if (c.kind, c.layers) == (OF_THEN, layers[-1])), coders[0].floor
+    stuck = then.ratio >= 1 - NEAR
+    said = (
+        f"An autoencoder of {then.layers} layers of {WORDS[OF_THEN]} leaves a squared error of"
+        f" {number(then.error)} a picture, the mean picture {number(floor)}:"
+        f" {'you are predicting the mean image' if stuck else 'it gives back more than the mean image'}."
+    )
+    lines = {kind: [found.get((kind, d)) for d in layers] for kind in WORDS}
+    ends = [(kind, line[-1]) for kind, line in lines.items() if line[-1] is not None and kind != OF_THEN]
+    above = [_with(kind, share(ratio)) for kind, ratio in ends if ratio < 1 - NEAR]
+    still = [_with(kind, share(ratio)) for kind, ratio in ends if ratio >= 1 - NEAR]
+    others = (
+        f"Of the error of the mean picture, {_and(above)} leave less."
+        if above
+        else "No other kind does better."
+    )
+    if above and still:
+        others += f" {capital(_and(still))} give back hardly more than the mean picture too."
+    chart = Curves(
+        layers, lines, "layers, pixels to pixels", "error over that of the mean image",
+        f"Squared error of {count(then.n)} held-out pictures over that of the mean of all training pictures, by"
+        f" layers; {OF_THEN} ends at {number(then.ratio)}.",
+    )  # fmt: skip
+    return Section(
+        "mean-image",
+        "Deep autoencoders of then predict the mean image."
+        if stuck
+        else "Deep autoencoders of then keep more than the mean image.",
+        (
+            Finding(
+                "depth.mean_image",
+                said,
+                then.error,
+                n=then.n,
+                method=f"codes of {then.code} linear units",
+                pictures=(chart,),
+            ),
+            Finding("depth.mean_image.others", others),
+        ),
+    )
+
+
+def _table(nets: Sequence[DeepNet]) -> Section:
+    """All that was measured of levels."""
+    header = (
+        "net", "levels", "accuracy", "level", "gradient before", "gradient in training", "distance", "idle before",
+        "idle after", "saturated after",
+    )  # fmt: skip
+    rows = [
+        (
+            net.kind, net.depth, net.accuracy, i + 1, _power(net.states[0][i].gradient), _power(_mean_gradient(net, i)),
+            end.distance, net.states[0][i].idle, end.idle, end.saturated,
+        )
+        for net in nets
+        for i, end in enumerate(net.states[-1])
+    ]  # fmt: skip
+    picture: Picture = Rows(
+        header, rows, f"Every level of all {len(nets)} nets; level 1 is the lowest.", fold=True
+    )
+    kinds = Rows(("net", "what it is"), list(WORDS.items()), "The kinds of nets.")
+    return Section(
+        "numbers",
+        "What was compared, and every number.",
+        (
+            Finding(
+                "depth.kinds", "Each remedy was tried by itself on the sigmoids of then.", pictures=(kinds,)
+            ),
+            Finding("depth.numbers", "", pictures=(picture,)),
+        ),
+    )
+
+
+def _by_level(
+    deep: Mapping[str, DeepNet], value: Callable[[DeepNet, int], float | None], label: str, when: str
+) -> Curves:
+    levels = list(range(1, next(iter(deep.values())).depth + 1))
+    lines = {kind: [value(net, i - 1) for i in levels] for kind, net in deep.items()}
+    first = lines[OF_THEN][0]
+    words = (
+        f"{capital(label)} of each level {when}, in nets of {_levels(len(levels))}, the lowest at the left;"
+        f" {OF_THEN}: {number(first)} at the lowest, {number(lines[OF_THEN][-1])} at the top."
+    )
+    return Curves(levels, lines, "level, from the lowest", label, words)
+
+
+def _log_gradient(net: DeepNet, level: int) -> float | None:
+    norm = net.states[0][level].gradient
+    return log10(norm) if norm > 0 else None
+
+
+def _mean_gradient(net: DeepNet, level: int) -> float:
+    return fmean(states[level].gradient for states in net.states[1:])
+
+
+def _fall(levels: Sequence[LevelState]) -> float:
+    """The gradient at the lowest level over that at the top."""
+    return levels[0].gradient / levels[-1].gradient if levels[-1].gradient > 0 else 1.0
+
+
+def _times(ratio: float) -> str:
+    return f"1/{count(round(1 / ratio))} of" if 0 < ratio < FADES else f"{number(ratio)} times"
+
+
+def _power(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _with(kind: str, figure: str) -> str:
+    return f"{WORDS[kind]} ({figure})"
+
+
+def _levels(n: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+    return f"{words[n] if n < len(words) else n} level{'s' * (n != 1)}"
+
+
+def _and(parts: Iterable[str]) -> str:
+    *some, last = parts
+    return f"{', '.join(some)} and {last}" if some else last
