@@ -56,7 +56,7 @@ def anatomy(
     net.zero_grad(set_to_none=True)
     loss(net).backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        values = dict(net.levels(x))
+        values = {name: value for name, value in net.levels(x) if isinstance(value, Tensor)}
         below = dict(zip(values, [x, *values.values()], strict=False))
         states = {}
         for name, stage in _levels(net):

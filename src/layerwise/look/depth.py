@@ -89,16 +89,13 @@ def _verdict(nets: Sequence[DeepNet], deep: Mapping[str, DeepNet]) -> Section:
         f" {share(then.accuracy)} of the digits held out, {_levels(shallow.depth)} {share(shallow.accuracy)}:"
         f" {'depth failed' if failed else 'depth did not fail here, whatever the textbook says'}."
     )
-    kept = [k for k, net in deep.items() if k != OF_THEN and net.accuracy >= shallow.accuracy - NEAR]
-    lost = [k for k in deep if k not in kept and k != OF_THEN]
-    remedies = (
-        f"At {_levels(then.depth)}, {_and(_with(k, share(deep[k].accuracy)) for k in kept)}"
-        f" {'are' if len(kept) > 1 else 'is'} as good as that one level, or nearly."
-        if kept
-        else f"At {_levels(then.depth)} no other kind comes near that one level."
-    )
-    if lost:
-        remedies += f" {capital(_and(_with(k, share(deep[k].accuracy)) for k in lost))} did not do it alone."
+    near = [k for k, net in deep.items() if k != OF_THEN and net.accuracy >= shallow.accuracy - NEAR]
+    worse = [k for k in deep if k not in near and k != OF_THEN]
+    within = f"within {number(100 * NEAR)} points of that one level"
+    remedies = f"At {_levels(then.depth)}, {_and(_with(k, share(deep[k].accuracy)) for k in near) or 'no other kind'}"
+    remedies += f" {'is' if len(near) < 2 else 'are'} {within}."
+    if worse:
+        remedies += f" {capital(_and(_with(k, share(deep[k].accuracy)) for k in worse))} did not come so far."
     chart = _by_depth(nets)
     return Section(
         "verdict",
@@ -125,17 +122,19 @@ def _by_depth(nets: Sequence[DeepNet]) -> Curves:
 def _gradients(deep: Mapping[str, DeepNet]) -> Section:
     """Of the first step, level by level, and how it went on."""
     then = deep[OF_THEN]
-    falls = {kind: _fall(net.states[0]) for kind, net in deep.items()}
+    falls = {kind: _fall(net, 0) for kind, net in deep.items()}
     faded = falls[OF_THEN] < FADES
     said = (
         f"Before the first step, in nets of {_levels(then.depth)}, the gradient at the lowest level is"
-        f" {_times(falls[OF_THEN])} that at the top with {WORDS[OF_THEN]}:"
+        f" {_of(falls[OF_THEN])} that at the top with {WORDS[OF_THEN]}:"
         f" {'it fades on its way down' if faded else 'it does not fade, as the textbook would have it'}."
     )
-    others = _and(f"{_times(fall)} with {WORDS[kind]}" for kind, fall in falls.items() if kind != OF_THEN)
-    start, later = (then.states[0][0].gradient, _mean_gradient(then, 0))
-    went = f"In training, the mean over epochs at the lowest level of {WORDS[OF_THEN]} is {_power(later)}"
-    went += f" (before the first step {_power(start)})."
+    later = _fall(then, 1)
+    others = _and(f"{_two(fall)} ({WORDS[kind]})" for kind, fall in falls.items() if kind != OF_THEN)
+    went = (
+        f"While {WORDS[OF_THEN]} learn, it is {_of(later)} that at the top, in the mean over epochs."
+        f" With the other kinds, before the first step, it is {others} times that at the top."
+    )
     return Section(
         "gradients",
         f"The gradient {'fades' if faded else 'does not fade'} on its way down through sigmoids of then.",
@@ -143,11 +142,10 @@ def _gradients(deep: Mapping[str, DeepNet]) -> Section:
             Finding(
                 "depth.gradients",
                 said,
-                falls[OF_THEN],
                 method="Euclidean norms of the gradients by the weights of a level, all training pictures",
                 pictures=(_by_level(deep, _log_gradient, "gradient, power of ten", "before the first step"),),
             ),
-            Finding("depth.gradients.others", f"At the lowest level it is {others}. {went}"),
+            Finding("depth.gradients.others", went),
         ),
     )
 
@@ -166,7 +164,6 @@ def _distances(deep: Mapping[str, DeepNet]) -> Section:
         Finding(
             "depth.distance",
             said,
-            then[0].distance,
             pictures=(
                 _by_level(deep, lambda net, i: net.states[-1][i].distance, "distance", "after training"),
             ),
@@ -197,8 +194,8 @@ def _units(deep: Mapping[str, DeepNet]) -> Section:
         f" in the worst level {share(idle)} do."
     )
     saturated = (
-        f"The textbook has such units saturated. Here at most {share(flat)} of a level's units are:"
-        f" {'so it is' if flat >= MANY else 'the others are idle in the middle of their curve'}."
+        f"The textbook has units saturated. Here {f'up to {share(flat)}' if flat else 'none'} of a level's units"
+        f" are: {'so it is' if flat >= MANY else 'those that are idle sit in the middle of their curve'}."
     )
     others = _and(
         f"{share(max(s.saturated for s in net.states[-1]))} with {WORDS[kind]}"
@@ -213,7 +210,6 @@ def _units(deep: Mapping[str, DeepNet]) -> Section:
             Finding(
                 "depth.idle",
                 said,
-                end[-1].idle,
                 method=f"idle: a standard deviation over all training pictures of less than {number(IDLE)}",
                 pictures=(
                     _by_level(deep, lambda net, i: net.states[-1][i].idle, "idle units", "after training"),
@@ -222,7 +218,6 @@ def _units(deep: Mapping[str, DeepNet]) -> Section:
             Finding(
                 "depth.saturated",
                 f"{saturated} In the worst level of the other kinds it is {others}.",
-                flat,
                 method="saturated, or off: a mean slope of less than a tenth of the steepest",
             ),
         ),
@@ -242,15 +237,11 @@ def _mean_picture(coders: Sequence[Coder]) -> Section:
     )
     lines = {kind: [found.get((kind, d)) for d in layers] for kind in WORDS}
     ends = [(kind, line[-1]) for kind, line in lines.items() if line[-1] is not None and kind != OF_THEN]
-    above = [_with(kind, share(ratio)) for kind, ratio in ends if ratio < 1 - NEAR]
-    still = [_with(kind, share(ratio)) for kind, ratio in ends if ratio >= 1 - NEAR]
-    others = (
-        f"Of the error of the mean picture, {_and(above)} leave less."
-        if above
-        else "No other kind does better."
-    )
-    if above and still:
-        others += f" {capital(_and(still))} give back hardly more than the mean picture too."
+    less = _and(_with(kind, share(ratio)) for kind, ratio in ends if ratio < 1 - NEAR)
+    still = _and(_with(kind, share(ratio)) for kind, ratio in ends if ratio >= 1 - NEAR)
+    others = f"Less of the mean picture's error is left by {less or 'no other kind'}."
+    if still:
+        others += f" Hardly more than the mean picture comes back from {still}."
     chart = Curves(
         layers, lines, "layers, pixels to pixels", "error over that of the mean image",
         f"Squared error of {count(then.n)} held-out pictures over that of the mean of all training pictures, by"
@@ -327,13 +318,23 @@ def _mean_gradient(net: DeepNet, level: int) -> float:
     return fmean(states[level].gradient for states in net.states[1:])
 
 
-def _fall(levels: Sequence[LevelState]) -> float:
-    """The gradient at the lowest level over that at the top."""
-    return levels[0].gradient / levels[-1].gradient if levels[-1].gradient > 0 else 1.0
+def _fall(net: DeepNet, since: int) -> float:
+    """The gradient at the lowest level over that at the top: before the first step (0) or in the mean after it."""
+    if since:
+        low, top = _mean_gradient(net, 0), _mean_gradient(net, -1)
+    else:
+        low, top = net.states[0][0].gradient, net.states[0][-1].gradient
+    return low / top if top > 0 else 1.0
 
 
-def _times(ratio: float) -> str:
-    return f"1/{count(round(1 / ratio))} of" if 0 < ratio < FADES else f"{number(ratio)} times"
+def _of(ratio: float) -> str:
+    """`1/130,000 of`, `1.3 times`."""
+    return f"1/{_two(1 / ratio)} of" if 0 < ratio < FADES else f"{_two(ratio)} times"
+
+
+def _two(value: float) -> str:
+    """With two digits that count."""
+    return number(float(f"{value:.2g}"))
 
 
 def _power(value: float) -> str:
@@ -350,5 +351,6 @@ def _levels(n: int) -> str:
 
 
 def _and(parts: Iterable[str]) -> str:
-    *some, last = parts
+    """`a, b and c`; nothing for nothing."""
+    *some, last = tuple(parts) or ("",)
     return f"{', '.join(some)} and {last}" if some else last
