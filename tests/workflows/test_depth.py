@@ -12,11 +12,12 @@ from torch.nn import functional as F
 
 from layerwise.cli import run
 from layerwise.errors import UsageError
-from layerwise.look.anatomy import LevelState, anatomy, weights_of
-from layerwise.look.depth import WORDS, Coder, DeepNet, depth
+from layerwise.look.anatomy import Coder, DeepNet, LevelState, anatomy, weights_of
+from layerwise.look.depth import WORDS, depth
 from layerwise.nn import Dense, Head, Pipeline
 from layerwise.nn.stage import vector
-from layerwise.workflows.depth import KINDS, Scale, demonstrate
+from layerwise.workflows.deep_nets import KINDS, Scale
+from layerwise.workflows.depth import demonstrate
 
 TINY = Scale(depths=(1, 3), halves=(2,), width=16, epochs=1, pretraining=1.0)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from layerwise.nn import Dense, Pipeline
 
-__all__ = ["IDLE", "SATURATED", "LevelState", "anatomy", "weights_of"]
+__all__ = ["IDLE", "SATURATED", "Coder", "DeepNet", "LevelState", "anatomy", "weights_of"]
 
 IDLE = 0.01  # least standard deviation, over examples, of a unit that tells them apart
 SATURATED = 0.1  # share of an activation's steepest slope, below which little gets through
@@ -38,6 +38,40 @@ class LevelState:
     distance: float
     idle: float
     saturated: float
+
+
+@dataclass(frozen=True)
+class DeepNet:
+    """A net that learned to name digits: held-out accuracy, and its levels before the first step and later.
+
+    `states` are those of all levels, lowest first, before the first step and after each epoch. `chance` is the
+    share of the commonest digit among the n held out.
+    """
+
+    kind: str
+    depth: int
+    accuracy: float
+    chance: float
+    n: int
+    states: tuple[tuple[LevelState, ...], ...]
+
+
+@dataclass(frozen=True)
+class Coder:
+    """An autoencoder of so many layers and units of its code: the mean squared error of n held-out
+    pictures, and the mean picture's."""
+
+    kind: str
+    layers: int
+    code: int
+    error: float
+    floor: float
+    n: int
+
+    @property
+    def ratio(self) -> float:
+        """1: no better than the mean picture."""
+        return self.error / self.floor
 
 
 def weights_of(net: Pipeline) -> dict[str, Tensor]:

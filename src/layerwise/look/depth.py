@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import log10
 from statistics import fmean
 
 from layerwise.figures import count, number, share
 from layerwise.findings import Curves, Finding, Picture, Rows, Section
-from layerwise.look.anatomy import IDLE, LevelState
+from layerwise.look.anatomy import IDLE, Coder, DeepNet
 from layerwise.look.words import capital
 from layerwise.tasks.intervals import wilson
 
-__all__ = ["OF_THEN", "WORDS", "Coder", "DeepNet", "depth"]
+__all__ = ["OF_THEN", "WORDS", "depth"]
 
 OF_THEN = "sigmoid"
 WORDS: Mapping[str, str] = {
@@ -29,40 +28,6 @@ WORDS: Mapping[str, str] = {
 NEAR = 0.05  # share of answers, or of an error, within which two are taken as alike
 FADES = 0.01  # a gradient at the lowest level that is less than this of the one at the top has faded
 MANY = 0.5  # share of a level's units
-
-
-@dataclass(frozen=True)
-class DeepNet:
-    """A net that learned to name digits: held-out accuracy, and its levels before the first step and later.
-
-    `states` are those of all levels, lowest first, before the first step and after each epoch. `chance` is the
-    share of the commonest digit among the n held out.
-    """
-
-    kind: str
-    depth: int
-    accuracy: float
-    chance: float
-    n: int
-    states: tuple[tuple[LevelState, ...], ...]
-
-
-@dataclass(frozen=True)
-class Coder:
-    """An autoencoder of so many layers and units of its code: the mean squared error of n held-out
-    pictures, and the mean picture's."""
-
-    kind: str
-    layers: int
-    code: int
-    error: float
-    floor: float
-    n: int
-
-    @property
-    def ratio(self) -> float:
-        """1: no better than the mean picture."""
-        return self.error / self.floor
 
 
 def depth(nets: Sequence[DeepNet], coders: Sequence[Coder]) -> tuple[Section, ...]:
