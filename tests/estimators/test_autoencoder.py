@@ -23,6 +23,7 @@ from layerwise.errors import UsageError
 @parametrize_with_checks(
     [
         Autoencoder([6, 2], epochs=2),
+        Autoencoder([6, 2], epochs=2, pretrain="stack", noise=0.2),
         Autoencoder([6, 2], epochs=2, pretrain="rbm", visible="gaussian", noise=0.2, sparsity=0.2),
     ]
 )
@@ -69,6 +70,32 @@ def test_pretrained_and_tuned_by_conjugate_gradients(digits):
     back = begun.inverse_transform(begun.transform(X[1500:]))
     share = np.square(back - X[1500:]).sum() / np.square(X[1500:] - X[:1500].mean(0)).sum()
     assert share < 0.4
+
+
+@pytest.mark.parametrize("pretrain", [None, "stack", "rbm"])
+def test_bottleneck_then_tuning_in_one_call(digits, pretrain):
+    """A code of two units, then tuned with labels: the classes are told apart, the code stays that of X."""
+    X, y, _ = digits
+    names = np.array([f"digit {label}" for label in y])
+    options = {"pretrain": pretrain, "epochs": 10, "random_state": 1}
+    tuned = Autoencoder([64, 2], tuning=30, **options).fit(X[:1200], names[:1200])
+    assert (tuned.predict(X[1200:]) == names[1200:]).mean() > 0.65
+    np.testing.assert_allclose(tuned.predict_proba(X[:5]).sum(1), 1)
+    alone = Autoencoder([64, 2], **options).fit(X[:1200])
+    np.testing.assert_array_equal(tuned.transform(X[:9]), alone.transform(X[:9]))
+    assert not hasattr(alone, "predict")
+
+
+def test_tuning_needs_classes(digits):
+    X, y, _ = digits
+    with pytest.raises(UsageError, match=r"call fit\(X, y\)"):
+        Autoencoder([4], epochs=1, tuning=1).fit(X[:50]).predict(X[:5])
+    with pytest.raises(UsageError, match="50 rows and y has 49"):
+        Autoencoder([4], epochs=1, tuning=1).fit(X[:50], y[:49])
+    with pytest.raises(UsageError, match="holds one class"):
+        Autoencoder([4], epochs=1, tuning=1).fit(X[:50], np.zeros(50))
+    with pytest.raises(UsageError, match="at least 0 epochs, got -1"):
+        Autoencoder([4], tuning=-1).fit(X[:50])
 
 
 def test_real_values_come_back_in_their_units(digits):
@@ -118,7 +145,7 @@ def test_cloned_pickled_and_in_a_pipeline(digits, fitted):
     [
         ({"widths": []}, "width of its code"),
         ({"widths": [8, 0]}, "width of Dense"),
-        ({"widths": [4], "pretrain": "dbn"}, "'rbm' or None"),
+        ({"widths": [4], "pretrain": "dbn"}, "'rbm', 'stack' or None"),
         ({"widths": [4], "visible": "relu"}, "'bernoulli' or 'gaussian'"),
         ({"widths": [4], "sparsity": 2}, "between 0 and 1"),
         ({"widths": [4], "noise": -0.1}, "at least 0"),

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal, Self
 
 import numpy as np
 from torch import Tensor, nn
 
+from layerwise.data import Store
+from layerwise.errors import UsageError
 from layerwise.estimators.inputs import seed_of
-from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.estimators.labelled import Labelled
+from layerwise.nn import Head, Pipeline
 from layerwise.nn.stage import vector
-from layerwise.train import Plan
-from layerwise.workflows.autoencoding import Coding, autoencode
+from layerwise.tasks import Classify
+from layerwise.train import Plan, Supervised
+from layerwise.workflows.autoencoding import (
+    Coding,
+    autoencode,
+    by_conjugate_gradients,
+    by_one_cycle,
+    first_weights,
+)
 from layerwise.workflows.unlabelled import follow
 
 __all__ = ["Autoencoder"]
 
 
-class Autoencoder(Unlabelled):
+class Autoencoder(Labelled):
     """A deep autoencoder: `transform` gives codes, `inverse_transform` brings examples back from them.
 
     X is a matrix (N, F) of numbers, or raw: a folder of pictures, a list of paths, arrays (N, H, W).
@@ -31,10 +42,12 @@ class Autoencoder(Unlabelled):
     otherwise; `contraction` the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are
     passes of training, and of each level's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless
     they are there, and descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends
-    squared error.
+    squared error. With `tuning` epochs and y, classes (N,), a network that is begun with the encoder and ends in
+    a linear map of the code is then tuned by backpropagation, and predicts; codes stay those of X alone.
 
     Attributes: `encoder_` and `decoder_` (Pipelines of float64 weights, on `vectors_`), `vectors_` (how X
-    becomes vectors and back), `n_features_in_` where X is a matrix.
+    becomes vectors and back), `n_features_in_` where X is a matrix; with `tuning` and y also `net_` (a Pipeline
+    on vectors) and `classes_` (C,).
 
     >>> from sklearn.datasets import load_digits
     >>> X, _ = load_digits(return_X_y=True)
@@ -42,7 +55,7 @@ class Autoencoder(Unlabelled):
     (3, 8)
     """
 
-    encoder_: nn.Module
+    encoder_: Pipeline
     decoder_: nn.Module
 
     def __init__(
@@ -55,6 +68,7 @@ class Autoencoder(Unlabelled):
         contraction: float = 0.0,
         visible: Literal["bernoulli", "gaussian"] = "bernoulli",
         epochs: float = 50,
+        tuning: float = 0,
         kind: str | None = None,
         reading: Mapping[str, Any] | None = None,
         random_state: Any = 0,
@@ -66,6 +80,7 @@ class Autoencoder(Unlabelled):
         self.contraction = contraction
         self.visible = visible
         self.epochs = epochs
+        self.tuning = tuning
         self.kind = kind
         self.reading = reading
         self.random_state = random_state
@@ -74,19 +89,23 @@ class Autoencoder(Unlabelled):
     def _n_features_out(self) -> int:
         return self.widths[-1]
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn hands y to every step
-        """Train on all of X; y is ignored. Returns self."""
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on all of X, and to tell classes y (N,) apart where there are epochs of `tuning`. Returns self."""
         coding = Coding(
             tuple(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
             self.epochs,
         )  # fmt: skip
+        if self.tuning < 0:
+            raise UsageError(f"tuning must be at least 0 epochs, got {self.tuning}")
         seed = seed_of(self.random_state)
         with self._stored(X, unit=self.visible == "bernoulli") as store:
+            codes = self._codes(y, store) if self.tuning and y is not None else None
 
             def run(net: nn.Module, plan: Plan) -> None:
                 follow(net, plan, self.vectors_, store, seed=seed)
 
             net = autoencode(coding, vector(self.vectors_.width), run, seed=seed)
+            self.net_ = None if codes is None else self._tuned(net.encoder, codes, store, seed)
         self.encoder_, self.decoder_ = net.encoder.double().eval(), net.decoder.double().eval()
         return self
 
@@ -106,6 +125,18 @@ class Autoencoder(Unlabelled):
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """The mean of `score_samples`: the higher, the more of X the codes keep."""
         return float(self.score_samples(X).mean())
+
+    def _tuned(self, encoder: Pipeline, codes: np.ndarray, store: Store, seed: int) -> Pipeline:
+        task = Classify.fit(codes)
+        with first_weights(seed):
+            head = Head.from_spec(vector(self._n_features_out), outputs=task.outputs)
+        net = Pipeline(**dict(deepcopy(encoder).stages()), answer=head)
+        if self.pretrain == "rbm":
+            phase = by_conjugate_gradients(Supervised(task), epochs=self.tuning)
+        else:
+            phase = by_one_cycle(Supervised(task), epochs=self.tuning, rate=4e-3, size=128, decay=0.01)
+        follow(net, (phase,), self.vectors_, store, seed=seed, targets=task.encode(codes))
+        return net
 
     def _error(self, v: Tensor) -> Tensor:
         error: Tensor = (self.decoder_(self.encoder_(v)) - v).square().sum(1)
