@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,6 +20,14 @@ from layerwise.nn import Pipeline
 __all__ = ["Labelled"]
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _where_tuned(method: F) -> F:
+    """The method, there only where there are epochs of tuning: scikit-learn asks `hasattr`."""
+    return cast(F, available_if(_tunes)(method))
+
+
 def _tunes(learner: Labelled) -> bool:
     return learner.tuning > 0
 
@@ -30,7 +39,7 @@ class Labelled(Unlabelled):
     net_: Pipeline | None
     classes_: np.ndarray
 
-    @available_if(_tunes)
+    @_where_tuned
     def predict_proba(self, X: Any) -> np.ndarray:
         """(N, C) probabilities, in the order of `classes_`."""
         check_is_fitted(self)
@@ -39,7 +48,7 @@ class Labelled(Unlabelled):
         net = deepcopy(self.net_).double().eval()
         return self._mapped(X, lambda v: torch.softmax(net(v), 1))
 
-    @available_if(_tunes)
+    @_where_tuned
     def predict(self, X: Any) -> np.ndarray:
         """(N,) the most probable class of each example."""
         best = self.predict_proba(X).argmax(1)
