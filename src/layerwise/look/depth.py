@@ -108,7 +108,7 @@ def _gradients(deep: Mapping[str, DeepNet]) -> Section:
                 "depth.gradients",
                 said,
                 method="Euclidean norms of the gradients by the weights of a level, all training pictures",
-                pictures=(_by_level(deep, _log_gradient, "gradient, power of ten", "before the first step"),),
+                pictures=(_by_level(deep, _log_gradient, "log10 of the gradient", "before the first step"),),
             ),
             Finding("depth.gradients.others", went),
         ),
