@@ -34,7 +34,7 @@ def planted(seed: int) -> Planted:
     """
     rng = np.random.default_rng([seed, 1])
     k = 2 + seed % 5
-    n = int(np.exp(rng.uniform(np.log(max(200, 70 * k)), np.log(5000))))
+    n = int(np.exp(rng.uniform(np.log(max(200, 100 * k)), np.log(5000))))
     shares = _shares(k, max(0.06, 30 / n), rng)
     segments = rng.permutation(np.repeat(np.arange(k), _counts(n, shares)))
     width = int(rng.integers(max(4, k), 21))
@@ -52,7 +52,7 @@ def planted(seed: int) -> Planted:
     }
     noise = (rng.normal(size=n), rng.normal(size=(n, numbers)), rng.uniform(size=(n, counts + categories)))
     there = rng.uniform(size=(n, telling)) >= (0.0, 0.03, 0.08)[seed % 3]
-    wanted = float(rng.uniform(0.85, 0.98))
+    wanted = float(rng.uniform(0.9, 0.98))
     low, high = 0.05, 12.0
     for _ in range(18):
         middle = (low * high) ** 0.5
