@@ -23,6 +23,7 @@ __all__ = [
     "Media",
     "Picture",
     "Rows",
+    "Scatter",
     "Section",
     "Snippet",
     "Sound",
@@ -101,6 +102,16 @@ class Heat:
 
 
 @dataclass(frozen=True)
+class Scatter:
+    """Points of several groups on a plane: name -> (xs, ys)."""
+
+    groups: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    x_label: str
+    y_label: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Rows:
     """A plain table; numbers are set right-aligned. `fold`: hide behind a summary when long."""
 
@@ -139,7 +150,7 @@ class Code:
     words: str
 
 
-Picture: TypeAlias = Curves | Dots | Bars | Heat | Rows | Gallery | Code
+Picture: TypeAlias = Curves | Dots | Bars | Heat | Scatter | Rows | Gallery | Code
 
 
 @dataclass(frozen=True)

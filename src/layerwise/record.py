@@ -16,6 +16,7 @@ _TYPES = (
     *(findings.Image, findings.Sound, findings.Snippet, findings.Curves, findings.Dots, findings.Bars),
     *(
         findings.Heat,
+        findings.Scatter,
         findings.Rows,
         findings.Tile,
         findings.Gallery,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from layerwise.figures import interval, number, share
-from layerwise.findings import Bars, Curves, Dots, Heat
+from layerwise.findings import Bars, Curves, Dots, Heat, Scatter
 from layerwise.report.axes import Axis, axis_over
 from layerwise.report.tables import Table, table, typeset
 
@@ -27,6 +27,7 @@ __all__ = [
     "mark",
     "marks",
     "plot",
+    "scatter",
 ]
 
 MOST_NAMED = 40  # classes in a matrix that can still be read
@@ -80,6 +81,7 @@ class PlotView(NamedTuple):
     square: bool
     diagonal: str
     numbers: Table | None
+    cloud: bool = False
 
 
 class Cell(NamedTuple):
@@ -165,6 +167,37 @@ def plot(picture: Curves) -> PlotView:
         "M0 1000L1000 0" if picture.diagonal else "",
         numbers,
     )
+
+
+def scatter(picture: Scatter) -> PlotView:
+    """Points over two axes, and the middle of each group as numbers."""
+    x = axis_over(v for xs, _ in picture.groups.values() for v in xs)
+    y = axis_over((v for _, ys in picture.groups.values() for v in ys), most=4)
+    lines, middles = [], []
+    for colour, (name, (xs, ys)) in enumerate(picture.groups.items()):
+        points = "".join(_path([p], x, y) + "h0" for p in zip(xs, ys, strict=True))
+        middles.append((name, _middle(xs), _middle(ys)))
+        lines.append(Line(name, "", "", points, 100 - y.at(middles[-1][2]), colour % 6))
+    header = ["middle of", picture.x_label, picture.y_label]
+    return PlotView(
+        "plot",
+        _apart(lines),
+        x,
+        y,
+        picture.x_label,
+        picture.y_label,
+        picture.words,
+        False,
+        "",
+        table(header, middles, words=""),
+        cloud=True,
+    )
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The median; 0 of none."""
+    ranked = sorted(values) or [0.0]
+    return (ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2
 
 
 def _thinned(rows: list[tuple[float | None, ...]], most: int = 200) -> list[tuple[float | None, ...]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from layerwise.figures import count, interval, number
-from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat, Picture, Rows, Section
+from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat, Picture, Rows, Scatter, Section
 from layerwise.report.axes import Axis, axis_over
-from layerwise.report.charts import Mark, heat, mark, marks, plot
+from layerwise.report.charts import Mark, heat, mark, marks, plot, scatter
 from layerwise.report.media import gallery
 from layerwise.report.tables import are_figures, table, typeset
 
@@ -189,6 +189,8 @@ def _any(picture: Picture) -> bool:
             return bool(picture.tiles)
         case Code():
             return bool(picture.text)
+        case Scatter():
+            return any(len(xs) for xs, _ in picture.groups.values())
         case _:
             return bool(picture.rows)
 
@@ -201,6 +203,8 @@ def _drawn(picture: Picture) -> Any:
             return marks(picture)
         case Heat():
             return heat(picture)
+        case Scatter():
+            return scatter(picture)
         case Rows():
             return table(picture.header, picture.rows, words=picture.words, fold=picture.fold)
         case Gallery():

@@ -1,0 +1,22 @@
+"""Segments: clusters of rows by what they hold, how many there are, and a network that assigns new rows."""
+
+from __future__ import annotations
+
+from layerwise.segments.cut import Cut, cut_codes, cut_table
+from layerwise.segments.evidence import Evidence
+from layerwise.segments.find import Segments, find_segments
+from layerwise.segments.mixture import Mixture
+from layerwise.segments.tables import READING
+from layerwise.segments.traits import Traits
+
+__all__ = [
+    "READING",
+    "Cut",
+    "Evidence",
+    "Mixture",
+    "Segments",
+    "Traits",
+    "cut_codes",
+    "cut_table",
+    "find_segments",
+]

@@ -19,7 +19,8 @@ __all__ = ["Evidence", "null_stability", "studied"]
 
 STARTS = 4
 GRID = np.linspace(0.25, 0.75, 21)  # where between two segments a gap may lie
-FEWEST = 3  # rows of a segment beside which a gap is looked for
+PATIENCE = 3  # numbers of segments
+FEWEST = 3  # rows of a segment
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Evidence:
     """What halves of the rows say of one number of segments.
 
     `stability` is the adjusted Rand index of the segments that two halves give all rows, mean over splits,
-    with a 95 % interval; `likelihood` the mean log density, in nats, of rows that were not fitted on; `apart`
+    with a 95 % interval, 0 where a segment is left without rows; `likelihood` the mean log density, in nats, of rows that were not fitted on; `apart`
     the p-value of "two of these segments have no gap between them", from rows that were not fitted on.
     """
 
@@ -41,27 +42,37 @@ class Evidence:
 
 
 def studied(
-    traits: Traits, numbers: Sequence[int], covariance: Covariance, *, splits: int, rng: Randomness
+    traits: Traits, most: int, covariance: Covariance, *, least: int, splits: int, rng: Randomness
 ) -> list[Evidence]:
-    """Evidence for each number: both halves of each split are fitted on and judge one another.
+    """Evidence for 1 to `most` segments: both halves of each split are fitted on and judge one another.
+
+    It ends early, but not before `least`, where three numbers in a row suit new rows less than a lower one.
 
     Stability: Lange, Roth, Braun and Buhmann 2004. A gap: fewer rows lie in a window about the thinnest place
     between two segments, found on one half, than about the smaller of their middles, on the other half; for
     any density with one peak that is as likely as not at best. Over splits, twice the median p-value
     (Meinshausen, Meier and Buehlmann 2009).
     """
-    return [_of_number(traits, k, covariance, splits, rng.at(k)) for k in numbers]
+    found: list[Evidence] = []
+    for k in range(1, most + 1):
+        found.append(_of_number(traits, k, covariance, splits, rng.at(k)))
+        best = max(found, key=lambda e: e.likelihood)
+        if k >= best.number + PATIENCE and k >= least:
+            break
+    return found
 
 
 def _of_number(traits: Traits, number: int, covariance: Covariance, splits: int, rng: Randomness) -> Evidence:
     agreed, likely, gaps = [], [], []
     for place in range(splits):
         halves = list(_halves(traits, rng.at(place)))
-        first, second = (fitted(h, number, covariance, rng=rng.at(place, i), starts=STARTS) for i, h in enumerate(halves))
+        first, second = (
+            fitted(h, number, covariance, rng=rng.at(place, i), starts=STARTS) for i, h in enumerate(halves)
+        )
         likely.append((first.density(halves[1]).mean() + second.density(halves[0]).mean()) / 2)
         if number > 1:
             mine, theirs = (m.logits(traits).argmax(1) for m in (first, second))
-            agreed.append(adjusted_rand_score(mine, theirs))
+            agreed.append(adjusted_rand_score(mine, theirs) if _all_there(mine, theirs, number) else 0.0)
             order = _matched(mine, theirs, number)
             counts = _gaps(first, *halves) + _gaps(second, *halves[::-1])[:, order][:, :, order]
             gaps.append(_no_gap(counts))
@@ -74,6 +85,11 @@ def _halves(traits: Traits, rng: Randomness) -> Iterator[Traits]:
     order = rng.numpy("halves").permutation(len(traits))
     yield traits.take(order[: len(order) // 2])
     yield traits.take(order[len(order) // 2 :])
+
+
+def _all_there(mine: np.ndarray, theirs: np.ndarray, number: int) -> bool:
+    """Whether no segment of either is next to empty: then there are not so many."""
+    return min(np.bincount(labels, minlength=number).min() for labels in (mine, theirs)) >= FEWEST
 
 
 def _matched(mine: np.ndarray, theirs: np.ndarray, number: int) -> np.ndarray:
@@ -141,12 +157,8 @@ def _no_gap(counts: np.ndarray) -> float:
 
 
 def null_stability(
-    traits: Traits, numbers: Sequence[int], covariance: Covariance, *, tables: int, rng: Randomness
+    traits: Traits, number: int, covariance: Covariance, *, tables: int, rng: Randomness
 ) -> np.ndarray:
-    """(tables, numbers) the stability over one split of each of so many structureless tables of that look."""
-    found = np.empty((tables, len(numbers)))
-    for row in range(tables):
-        drawn = structureless(traits, rng=rng.at(row))
-        for column, k in enumerate(numbers):
-            found[row, column] = _of_number(drawn, k, covariance, 1, rng.at(row, k)).stability
-    return found
+    """(tables,) the stability over one split of each of so many structureless tables of that look."""
+    drawn = (structureless(traits, rng=rng.at(i)) for i in range(tables))
+    return np.array([_of_number(d, number, covariance, 1, rng.at(i)).stability for i, d in enumerate(drawn)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from layerwise.errors import UsageError
+from layerwise.figures import number as figure
 from layerwise.randomness import Randomness
 from layerwise.segments.evidence import Evidence, null_stability, studied
 from layerwise.segments.mixture import Covariance, Mixture, fitted
@@ -15,29 +16,30 @@ from layerwise.segments.traits import Traits
 
 __all__ = ["Segments", "find_segments"]
 
-MOST = 10
-LEAST_ROWS = 20  # a segment on average, in a half
+MOST = 10  # segments that are looked for
+LEAST_ROWS = 20  # of a segment on average, in a half
 STUDIED = 2_000  # rows
 FITTED = 20_000  # rows
 SPLITS = 6
 NULLS = 10
 STARTS = 12
-CLOSE = 0.05  # of the highest stability
+CLOSE = 0.05  # to the highest stability
 APART = 0.1  # p-value
-NONE_STABLE = 0.5
+STABLE = 0.5
 
 
 @dataclass(frozen=True)
 class Segments:
     """Segments of some rows, or none: `mixture` is None then.
 
-    `evidence` is of one number after the other, from 1; `null` (tables, numbers) the stability that
-    structureless tables of the same look show. `why` says in words how the number came about. `fixed` where
-    the caller chose it.
+    `evidence` is of one number after the other, from 1. `considered` is the number that was weighed against
+    none, `null` (tables,) the stability of so many segments in structureless tables of the same look; empty
+    where that was not asked. `why` says how the number came about; `fixed`: the caller chose it.
     """
 
     mixture: Mixture | None
     evidence: tuple[Evidence, ...]
+    considered: int | None
     null: np.ndarray
     why: str
     fixed: bool
@@ -49,33 +51,45 @@ class Segments:
 
 
 def find_segments(
-    traits: Traits, number: int | None = None, *, covariances: Sequence[Covariance] = ("own", "shared"), seed: int
+    traits: Traits,
+    number: int | None = None,
+    *,
+    covariances: Sequence[Covariance] = ("own", "shared"),
+    seed: int,
 ) -> Segments:
-    """Segments of the rows, as many as are stable and apart, or `number` of them.
+    """As many segments as are stable and apart, or `number` of them.
 
-    For each kind of covariance and each number up to 10, halves of at most 2,000 rows drawn by chance are
-    fitted and compared. The covariance under which new rows are likeliest is taken, then the largest number
-    whose stability is within 0.05 of the highest. There are segments at all where that stability exceeds that of structureless
-    tables and where, at some number, all segments have gaps between them. They are fitted on at most 20,000
-    rows. Raises UsageError for a number of segments that the rows do not allow.
+    Under each kind of covariance, halves of at most 2,000 rows, drawn by chance, are fitted with 1 to 10
+    segments and compared. The covariance counts under which new rows are likeliest, and the largest number
+    whose stability is within 0.05 of the highest. There are segments at all where, at some number, all have
+    gaps between them (p < 0.1), and where the stability is above one half and above that of ten structureless
+    tables. They are then fitted on at most 20,000 rows.
+
+    Raises UsageError for a number of segments that the rows do not allow.
     """
-    rng = Randomness(seed).at("segments")
-    most = min(MOST, len(traits) // (2 * LEAST_ROWS))
     if number is not None and not 2 <= number <= len(traits) // 2:
         raise UsageError(
-            f"{len(traits):,} rows make 2 to {len(traits) // 2:,} segments, got {number}: give another number, or auto"
+            f"{len(traits):,} rows make from 2 to {len(traits) // 2:,} segments, got {number}:"
+            " give another number, or auto"
         )
-    numbers = range(1, max(most, number or 1) + 1)
+    rng = Randomness(seed).at("segments")
     some = _drawn(traits, STUDIED, rng)
-    tried = [studied(some, numbers, c, splits=SPLITS, rng=rng.at(c)) for c in covariances]
-    evidence = max(tried, key=lambda found: max(e.likelihood for e in found))
-    null = null_stability(some, numbers, evidence[0].covariance, tables=NULLS, rng=rng.at("null"))
-    chosen, why = _chosen(evidence, null) if number is None else (number, f"{number} were asked for.")
-    mixture = None
-    if chosen is not None:
-        all_rows = _drawn(traits, FITTED, rng.at("fit"))
-        mixture = fitted(all_rows, chosen, evidence[0].covariance, rng=rng.at("fit"), starts=STARTS)
-    return Segments(mixture, tuple(evidence), null, why, number is not None)
+    most = max(min(MOST, len(some) // (2 * LEAST_ROWS)), number or 1)
+    tried = [studied(some, most, c, least=number or 2, splits=SPLITS, rng=rng.at(c)) for c in covariances]
+    evidence = tuple(max(tried, key=lambda found: max(e.likelihood for e in found)))
+    covariance = evidence[0].covariance
+    considered = number or _stablest(evidence)
+    null, why = np.empty(0), "the number was asked for"
+    if number is None:
+        why = _doubt(evidence, considered)
+        if considered is not None and not why:
+            null = null_stability(some, considered, covariance, tables=NULLS, rng=rng.at("null"))
+            why = _by_chance(evidence[considered - 1], null)
+    found = None
+    if number is not None or not why:
+        rows = _drawn(traits, FITTED, rng.at("fit"))
+        found = fitted(rows, considered or 1, covariance, rng=rng.at("fit"), starts=STARTS).by_size(rows)
+    return Segments(found, evidence, considered, null, why or _reason(evidence, considered), number is not None)
 
 
 def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
@@ -84,15 +98,36 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
     return traits.take(np.sort(rng.numpy("rows").permutation(len(traits))[:most]))
 
 
-def _chosen(evidence: Sequence[Evidence], null: np.ndarray) -> tuple[int | None, str]:
+def _stablest(evidence: Sequence[Evidence]) -> int | None:
+    """The largest number whose stability is close to the highest."""
     several = evidence[1:]
-    if not several:
-        return None, "there are too few rows to tell segments from chance"
-    top = max(e.stability for e in several)
-    best = next(e for e in reversed(several) if e.stability >= top - CLOSE)
-    by_chance = float(null[:, best.number - 1].max())
-    apart = min(e.apart for e in several)
-    told=f"k {best.number} stab {best.stability:.2f} null {by_chance:.2f} apart {apart:.3f} cov {best.covariance}"
-    if top < NONE_STABLE or best.stability <= by_chance or apart > APART:
-        return None, told
-    return best.number, told
+    top = max((e.stability for e in several), default=0.0)
+    return next((e.number for e in reversed(several) if e.stability >= top - CLOSE), None)
+
+
+def _doubt(evidence: Sequence[Evidence], considered: int | None) -> str:
+    """Why there are no segments; empty where nothing speaks against them yet."""
+    if considered is None:
+        return "there are too few rows to tell segments from chance"
+    if evidence[considered - 1].stability < STABLE:
+        return "two halves of the rows do not agree on any segments"
+    if min(e.apart for e in evidence[1:]) > APART:
+        return "the rows thin out nowhere between one part and another"
+    return ""
+
+
+def _by_chance(found: Evidence, null: np.ndarray) -> str:
+    if found.stability > null.max():
+        return ""
+    return (
+        f"structureless tables of the same columns can be cut as steadily: stability {figure(float(null.max()))}"
+        f" there, {figure(found.stability)} here"
+    )
+
+
+def _reason(evidence: Sequence[Evidence], considered: int | None) -> str:
+    found = evidence[(considered or 1) - 1]
+    return (
+        f"{found.number} is the largest number on which two halves of the rows agree about as well as they do"
+        f" on any, with an adjusted Rand index of {figure(found.stability)}"
+    )

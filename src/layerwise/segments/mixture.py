@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from layerwise.randomness import Randomness
 from layerwise.segments.traits import Traits
 
-__all__ = ["Covariance", "Mixture", "fitted", "fitted_from"]
+__all__ = ["Covariance", "Mixture", "encoded", "fitted"]
 
 Covariance: TypeAlias = Literal["own", "shared"]
 
@@ -20,6 +20,7 @@ RIDGE = 0.02  # added to variances of 1
 WORTH = 5.0  # rows that speak for the pooled variance, and twice 1 for a category's frequency overall
 SHORT, LONG = 15, 150  # steps of expectation and maximisation
 CLOSE = 1e-5  # nats a row
+TINY = 1e-12
 LOG_2_PI = float(np.log(2 * np.pi))
 
 
@@ -46,6 +47,12 @@ class Mixture:
         """(N, k), of which softmax is the probability of each segment."""
         y: np.ndarray = encoded(traits, self.covariance) @ self.weights + self.bias
         return y
+
+    def by_size(self, traits: Traits) -> Mixture:
+        """The same, the segments with most of these rows first."""
+        rows = np.bincount(self.logits(traits).argmax(1), minlength=self.number)
+        order = np.argsort(-rows, kind="stable")
+        return replace(self, weights=self.weights[:, order], bias=self.bias[order])
 
     def density(self, traits: Traits) -> np.ndarray:
         """(N,) log density of each row."""
@@ -77,11 +84,6 @@ def fitted(traits: Traits, number: int, covariance: Covariance, *, rng: Randomne
     begun = [_Fit(traits, rows, covariance).after(r, SHORT) for r in _starts(traits, number, rng, starts)]
     _, shares, _ = max(begun, key=lambda fit: fit[2])
     return _Fit(traits, rows, covariance).after(shares, LONG)[0]
-
-
-def fitted_from(traits: Traits, shares: np.ndarray, covariance: Covariance) -> Mixture:
-    """The mixture that begins with each row's `shares` (N, k) in the segments."""
-    return _Fit(traits, encoded(traits, covariance), covariance).after(shares, LONG)[0]
 
 
 def _starts(traits: Traits, number: int, rng: Randomness, count: int) -> list[np.ndarray]:
@@ -168,9 +170,6 @@ class _Fit:
         weights, rest = solved[:, : len(sizes)], solved[:, len(sizes) :]
         constant = -0.5 * (np.trace(rest) + np.linalg.slogdet(within)[1] + self.f * LOG_2_PI)
         return _Numbers(weights, -0.5 * (mean * weights).sum(0), within, float(constant))
-
-
-TINY = 1e-12
 
 
 @dataclass(frozen=True)

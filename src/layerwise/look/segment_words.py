@@ -1,0 +1,90 @@
+"""What sets a segment apart from the other rows, in the columns as people know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from layerwise.errors import shown
+from layerwise.figures import number
+from layerwise.kinds.base import Values
+from layerwise.spec import Spec
+
+__all__ = ["Mark", "marks_of"]
+
+FEW = 3  # values up to which a column of numbers is told by its values
+LEAST = 0.147  # Cliff's delta that is not negligible (Romano et al. 2006)
+MOST_ROWS = 20_000
+MUCH = 0.5  # of the rows: "mostly"
+
+
+class Mark(NamedTuple):
+    """A column in which a segment differs; `effect` is Cliff's delta, -1 to 1."""
+
+    column: str
+    words: str
+    effect: float
+
+
+def marks_of(values: Values, spec: Spec, labels: np.ndarray, segment: int) -> list[Mark]:
+    """Every column in which the segment differs from the other rows, the strongest first, one mark for each.
+
+    The effect is Cliff's delta (1993): how much oftener a row of the segment has the higher value than one of
+    the rest than the lower. Of a category, or a missing cell, it is the difference of the two shares.
+    """
+    inside = labels == segment
+    if inside.all() or not inside.any():
+        return []
+    marks = [max(found, key=lambda m: abs(m.effect)) for found in _columns(values, spec, inside) if found]
+    return sorted((m for m in marks if abs(m.effect) >= LEAST), key=lambda m: -abs(m.effect))
+
+
+def _columns(values: Values, spec: Spec, inside: np.ndarray) -> Iterator[list[Mark]]:
+    numbers, categories = spec.columns.get("numbers"), spec.columns.get("categories")
+    if numbers is not None:
+        for name, column in zip(numbers.names, np.asarray(values["numbers"]).T, strict=True):
+            yield _of_number(_plain(name), column.astype(np.float64), inside)
+    if categories is not None:
+        columns = np.asarray(values["categories"]).T
+        for name, words, column in zip(categories.names, categories.tokens, columns, strict=True):
+            yield _of_category(_plain(name), words, column, inside)
+
+
+def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
+    known = np.isfinite(column)
+    marks = [] if known.all() else [_of_share(name, "missing", ~known, inside)]
+    distinct = np.unique(column[known])
+    if len(distinct) <= FEW:
+        return marks + [_of_share(name, number(float(v)), column == v, inside) for v in distinct]
+    own, other = column[known & inside], column[known & ~inside]
+    if not len(own) or not len(other):
+        return marks
+    effect = _delta(own, other)
+    middle, rest = float(np.median(own)), float(np.median(other))
+    told = f"{'high' if effect > 0 else 'low'} {name} (median {number(middle)}, others {number(rest)})"
+    return [*marks, Mark(name, told, effect)]
+
+
+def _of_category(name: str, words: Sequence[str], column: np.ndarray, inside: np.ndarray) -> list[Mark]:
+    return [_of_share(name, _plain(words[token]), column == token, inside) for token in np.unique(column)]
+
+
+def _of_share(name: str, value: str, there: np.ndarray, inside: np.ndarray) -> Mark:
+    own, other = float(there[inside].mean()), float(there[~inside].mean())
+    often = "mostly" if own >= MUCH else "more often" if own > other else "seldom"
+    return Mark(name, f"{name} {often} {value} ({own:.0%}, others {other:.0%})".replace("%", " %"), own - other)
+
+
+def _delta(own: np.ndarray, other: np.ndarray) -> float:
+    """Cliff's delta from ranks (Mann and Whitney 1947); of many rows, of evenly drawn ones."""
+    own, other = (x[:: max(1, len(x) // MOST_ROWS)] for x in (own, other))
+    ranks = rankdata(np.concatenate([own, other]))[: len(own)]
+    above = ranks.sum() - len(own) * (len(own) + 1) / 2
+    return float(2 * above / (len(own) * len(other)) - 1)
+
+
+def _plain(text: str) -> str:
+    return shown(text, 40)[1:-1]

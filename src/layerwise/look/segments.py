@@ -1,0 +1,296 @@
+"""Segments on the page: whether there are any, how many and why, what each is, and a rival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import adjusted_rand_score, silhouette_samples
+
+from layerwise.figures import count, number, share
+from layerwise.findings import Bars, Curves, Dots, Finding, Rows, Scatter, Section
+from layerwise.kinds.base import Values
+from layerwise.look.segment_words import Mark, marks_of
+from layerwise.randomness import Randomness
+from layerwise.segments import Cut, Segments
+from layerwise.spec import Spec
+from layerwise.tasks.intervals import wilson
+
+__all__ = ["segment_section"]
+
+TOLD = 3  # marks in a sentence
+TYPICAL = 6  # rows of a segment
+POINTS = 1200
+MEASURED = 2000  # rows: silhouettes and the rival
+SPLITS = 6
+MOST_SIZE = 1 << 22  # indicators of a rival
+
+
+def segment_section(
+    cut: Cut, *, values: Values | None = None, spec: Spec | None = None, ids: Sequence[str], seed: int = 0
+) -> Section:
+    """Everything to be said of the segments of some rows, and of k-means on raw values beside them.
+
+    `values` and `spec` are the rows of a table as read, from which segments are told in words; other kinds
+    are told by their most typical rows alone. `ids` (N,) name the rows. The rival sees the same.
+    """
+    found, labels = cut.segments, cut.labels
+    raw = _raw(values, spec) if values is not None and spec is not None else cut.traits.scores
+    findings = [_verdict(cut), *([_stability(found)] if len(found.evidence) > 1 else [])]
+    parts: list[Section] = []
+    if labels is not None:
+        plane, axes = _plane(cut, labels, seed)
+        findings += [_sizes(labels, cut.probabilities), plane, _silhouettes(axes, labels, seed)]
+        parts = [_part(cut, labels, segment, values, spec, ids) for segment in range(cut.probabilities.shape[1])]
+    if found.considered is not None:
+        findings.append(_rival(raw, labels, found, seed))
+    return Section("segments", _heading(cut), tuple(findings), tuple(parts))
+
+
+def _heading(cut: Cut) -> str:
+    n, k = count(len(cut.traits)), cut.segments.number
+    return f"The {n} rows make {k} segments." if k else f"The {n} rows make no segments."
+
+
+def _verdict(cut: Cut) -> Finding:
+    found = cut.segments
+    if found.number is None:
+        return Finding(
+            "segments",
+            f"No segments: {found.why}.",
+            n=len(cut.traits),
+            caveat="There may be some that overlap so much that nothing tells them from one lot of rows.",
+        )
+    apart = min((e.apart for e in found.evidence[1:]), default=1.0)
+    caveat = ""
+    if found.fixed:
+        caveat = "The number was asked for; nothing here says that the rows really part there."
+    return Finding(
+        "segments",
+        f"{found.number} segments: {found.why}.",
+        float(found.number),
+        n=len(cut.traits),
+        method=f"gaps between segments in rows that were not fitted on: p = {number(apart)}",
+        caveat=caveat or "Rows between two segments are assigned to the nearer one; how surely, predict says.",
+    )
+
+
+def _stability(found: Segments) -> Finding:
+    several = found.evidence[1:]
+    best = next((e for e in several if e.number == found.considered), several[0])
+    chart = Dots(
+        [(f"{e.number} segments", e.stability, e.low, e.high) for e in several],
+        "stability",
+        "How far two halves of the rows agree on the segments of all rows, as an adjusted Rand index:"
+        " 0 is chance, 1 the same segments.",
+        strong=(f"{best.number} segments",),
+    )
+    table = Rows(
+        ["segments", "stability", "log density of new rows", "p, no gaps"],
+        [(e.number, e.stability, e.likelihood, e.apart) for e in several],
+        "Log density in nats for a row that was not fitted on; the p-value is that two of the segments have"
+        " no gap between them.",
+    )
+    null = ""
+    if len(found.null):
+        null = (
+            f"; {count(len(found.null))} structureless tables of the same columns reach"
+            f" {number(float(found.null.max()))} at most"
+        )
+    return Finding(
+        "segments.stability",
+        f"At {best.number} segments two halves of the rows agree with a stability of"
+        f" {number(best.stability, best.low, best.high)}{null}.",
+        best.stability,
+        best.low,
+        best.high,
+        method=f"{SPLITS} splits into halves; the 95 % interval takes splits as independent, which they are not",
+        pictures=(chart, table),
+    )
+
+
+def _sizes(labels: np.ndarray, probabilities: np.ndarray) -> Finding:
+    n, k = probabilities.shape
+    rows = []
+    for segment in range(k):
+        size = int((labels == segment).sum())
+        rows.append((_name(segment), size / n, *wilson(size, n)))
+    sure = float((probabilities.max(1) >= 0.9).mean())
+    return Finding(
+        "segments.sizes",
+        f"{share(sure)} of the rows are in their segment with a probability of 90 % or more.",
+        sure,
+        *wilson(sure * n, n),
+        n=n,
+        method="95 % intervals of the shares",
+        pictures=(Dots(rows, "share of the rows", "How large each segment is."),),
+    )
+
+
+def _plane(cut: Cut, labels: np.ndarray, seed: int) -> tuple[Finding, np.ndarray]:
+    """A map of the rows, and (N, axes) where they lie on the axes that part the segments best."""
+    scores = cut.traits.scores / np.maximum(cut.traits.scores.std(0), 1e-12)
+    axes = np.asarray(scores[:, :1])
+    if len(np.unique(labels)) > 1:
+        axes = LinearDiscriminantAnalysis(shrinkage="auto", solver="eigen").fit_transform(scores, labels)
+    other = next((s for s in scores.T if abs(np.corrcoef(s, axes[:, 0])[0, 1]) < 0.9), scores[:, -1])
+    flat = axes[:, :2] if axes.shape[1] > 1 else np.column_stack([axes, other])
+    drawn = Randomness(seed).numpy("map").permutation(len(labels))[:POINTS]
+    groups = {}
+    for segment in range(cut.probabilities.shape[1]):
+        x, y = flat[drawn[labels[drawn] == segment]].T
+        groups[_name(segment)] = (x.round(3).tolist(), y.round(3).tolist())
+    picture = Scatter(
+        groups,
+        "first axis",
+        "second axis",
+        f"{count(len(drawn))} rows, drawn by chance, where the segments lie furthest apart.",
+    )
+    caveat = "The axes were chosen to part the segments, so they look further apart than on any others."
+    return Finding("segments.map", "The segments on a plane.", n=len(drawn), caveat=caveat, pictures=(picture,)), axes
+
+
+def _silhouettes(axes: np.ndarray, labels: np.ndarray, seed: int) -> Finding:
+    drawn = Randomness(seed).numpy("silhouettes").permutation(len(labels))[:MEASURED]
+    own = labels[drawn]
+    if len(np.unique(own)) < 2:
+        return Finding("segments.silhouettes", "Silhouettes cannot be told of one segment.")
+    widths = silhouette_samples(axes[drawn], own)
+    rows = [(_name(s), float(widths[own == s].mean())) for s in np.unique(own)]
+    return Finding(
+        "segments.silhouettes",
+        f"The mean silhouette is {number(float(widths.mean()))}.",
+        float(widths.mean()),
+        n=len(drawn),
+        method="Rousseeuw 1987, on the axes of the map and all further ones that part the segments",
+        caveat="Segments of unequal spread have low silhouettes even where they are real.",
+        pictures=(Bars(rows, "mean silhouette", "1: far from all others; 0: between two segments."),),
+    )
+
+
+def _part(
+    cut: Cut,
+    labels: np.ndarray,
+    segment: int,
+    values: Values | None,
+    spec: Spec | None,
+    ids: Sequence[str],
+) -> Section:
+    n, size = len(labels), int((labels == segment).sum())
+    marks = marks_of(values, spec, labels, segment) if values is not None and spec is not None else []
+    told = ", ".join(m.words for m in marks[:TOLD])
+    heading = f"{_name(segment, capital=True)}, {share(size / n)} of rows{': ' + told if told else ''}."
+    low, high = wilson(size, n)
+    findings = [
+        Finding(
+            f"segments.{segment + 1}",
+            f"{count(size)} rows.",
+            size / n,
+            low,
+            high,
+            n=n,
+            method="share of all rows",
+            caveat=_caveat(marks, values is not None),
+            pictures=(_table(marks),) if marks else (),
+        ),
+        _typical(cut, labels, segment, ids),
+    ]
+    return Section(f"segments.{segment + 1}", heading, tuple(findings))
+
+
+def _caveat(marks: Sequence[Mark], table: bool) -> str:
+    if marks:
+        return "The segments were made from these columns, so the differences are no tests; they say what it is."
+    return "No single column sets it apart; columns together do." if table else ""
+
+
+def _table(marks: Sequence[Mark]) -> Rows:
+    rows = [(m.words, m.effect) for m in marks]
+    words = "Cliff's delta: 1 where every row of the segment is higher than every other, 0 where neither is."
+    return Rows(["what sets it apart", "effect"], rows, words, fold=len(rows) > 2 * TOLD)
+
+
+def _typical(cut: Cut, labels: np.ndarray, segment: int, ids: Sequence[str]) -> Finding:
+    """The rows nearest the middle of the segment on all principal axes, each of spread 1."""
+    rows = typical(cut, labels, segment)
+    named = [(ids[i], float(cut.probabilities[i, segment])) for i in rows]
+    picture = Rows(["row", "probability"], named, "The rows nearest its middle.")
+    return Finding(f"segments.{segment + 1}.typical", "Its most typical rows.", pictures=(picture,))
+
+
+def typical(cut: Cut, labels: np.ndarray, segment: int) -> list[int]:
+    """Up to six rows of the segment, those nearest its middle first."""
+    inside = np.flatnonzero(labels == segment)
+    scores = cut.traits.scores[inside]
+    off = scores - np.median(scores, axis=0) if len(inside) else scores
+    order = np.argsort((off**2).sum(1), kind="stable")[:TYPICAL]
+    return [int(i) for i in inside[order]]
+
+
+def _name(segment: int, *, capital: bool = False) -> str:
+    return f"{'S' if capital else 's'}egment {segment + 1}"
+
+
+class _Means(NamedTuple):
+    labels: np.ndarray
+    stability: float
+
+
+def _rival(raw: np.ndarray, labels: np.ndarray | None, found: Segments, seed: int) -> Finding:
+    """k-means on raw values with as many clusters."""
+    k = found.considered or 2
+    drawn = Randomness(seed).numpy("rival").permutation(len(raw))[:MEASURED]
+    means = _k_means(raw[drawn], k, seed)
+    own = found.evidence[k - 1].stability if k <= len(found.evidence) else float("nan")
+    chart = Dots(
+        [("these segments", own, None, None), ("k-means on raw values", means.stability, None, None)],
+        "stability",
+        f"Stability of {k} segments over halves of the rows.",
+        strong=("these segments",),
+    )
+    ahead = "more" if own > means.stability else "less"
+    sentence = f"k-means on raw values is {'less' if ahead == 'more' else 'more'} steady at {k} segments"
+    value = None
+    if labels is not None:
+        value = float(adjusted_rand_score(labels[drawn], means.labels))
+        sentence += f" and agrees with these to an adjusted Rand index of {number(value)}"
+    lost = ahead == "less" and labels is not None
+    return Finding(
+        "segments.rival",
+        sentence + ".",
+        value,
+        n=len(drawn),
+        method="numbers of mean 0 and spread 1, an indicator for each category; ten starts",
+        caveat="The simple rival cuts the rows more steadily: look at its segments too." if lost else "",
+        pictures=(chart,),
+    )
+
+
+def _k_means(raw: np.ndarray, k: int, seed: int) -> _Means:
+    rng = Randomness(seed).at("k-means")
+
+    def fitted(rows: np.ndarray, place: int) -> KMeans:
+        return KMeans(k, n_init=10, random_state=rng.at(place).number("starts") >> 33).fit(rows)
+
+    agreed = []
+    for place in range(SPLITS):
+        order = rng.at(place).numpy("halves").permutation(len(raw))
+        first, second = (fitted(raw[half], place) for half in np.array_split(order, 2))
+        agreed.append(adjusted_rand_score(first.predict(raw), second.predict(raw)))
+    return _Means(fitted(raw, SPLITS).labels_, float(np.mean(agreed)))
+
+
+def _raw(values: Values, spec: Spec) -> np.ndarray:
+    """Numbers in standard deviations, 0 where missing, and indicators of categories: (N, columns)."""
+    blocks: list[np.ndarray] = []
+    if "numbers" in spec.columns:
+        own = spec.columns["numbers"]
+        blocks.append(np.nan_to_num((np.asarray(values["numbers"], np.float64) - own.centre) / own.spread))
+    if "categories" in spec.columns:
+        for column, size in zip(np.asarray(values["categories"]).T, spec.columns["categories"].sizes, strict=True):
+            if size * len(column) <= MOST_SIZE:
+                blocks.append((column[:, None] == np.arange(size)).astype(np.float64))
+    return np.hstack(blocks)
