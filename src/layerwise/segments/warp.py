@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 __all__ = ["warped"]
 
 FARTHEST = 4.0  # robust standard deviations; what is farther counts as that far
-TAIL = 0.005  # of the values on either side, which the power is not chosen by
+TAIL = 0.005  # of the values on either side, which count as the next ones where the power is chosen
 POWERS = np.linspace(0.0, 1.0, 9)  # of positive numbers: from the logarithm to the number itself
 BENDS = np.linspace(0.0, 2.0, 9)  # of numbers of either sign; 1 leaves them as they are
+REACH = 1e6  # units, which nothing exceeds
 NORMAL = 1.349  # quartile distance of a standard normal
 
 
@@ -25,30 +28,32 @@ def warped(values: np.ndarray, places: np.ndarray) -> np.ndarray:
         return np.zeros(len(places))
     centre = float(np.median(known))
     low, high = np.quantile(known, [TAIL, 1 - TAIL])
-    middle = known[(known >= low) & (known <= high)]
-    if known.min() > 0:
-        powers, move, unit = POWERS, _box_cox, centre
-        middle, known, places = middle / unit, known / unit, np.maximum(places, known.min()) / unit
-    else:
-        unit = _spread(known)
-        powers, move = BENDS, _yeo_johnson
-        middle, known, places = (middle - centre) / unit, (known - centre) / unit, (places - centre) / unit
+    positive = known.min() > 0
+    move, powers, unit = (_box_cox, POWERS, centre) if positive else (_yeo_johnson, BENDS, _spread(known))
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        return np.clip(x / unit, 1 / REACH, REACH) if positive else np.clip((x - centre) / unit, -REACH, REACH)
+
+    middle = scaled(np.clip(known, low, high))
     power = max(powers, key=lambda p: _likelihood(middle, p, move))
-    moved = move(known, power)[0]
-    centre, spread = float(np.median(moved)), _spread(moved)
+    moved = move(scaled(known), power)[0]
+    level, spread = float(np.median(moved)), _spread(moved)
 
     def held(x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = np.clip((x - centre) / spread, -FARTHEST, FARTHEST)
+        found: np.ndarray = np.clip((x - level) / spread, -FARTHEST, FARTHEST)
         return found
 
     all_held = held(moved)
-    result: np.ndarray = (held(move(places, power)[0]) - all_held.mean()) / (all_held.std() or 1.0)
+    result: np.ndarray = (held(move(scaled(places), power)[0]) - all_held.mean()) / (all_held.std() or 1.0)
     return result
 
 
 def _spread(x: np.ndarray) -> float:
+    """A robust standard deviation; the plain one where half of the values are next to equal."""
     first, third = np.quantile(x, [0.25, 0.75])
-    return float(third - first) / NORMAL or float(x.std()) or 1.0
+    plain = float(x.std())
+    robust = float(third - first) / NORMAL
+    return robust if robust > plain / REACH else plain or 1.0
 
 
 def _box_cox(x: np.ndarray, power: float) -> tuple[np.ndarray, float]:
@@ -69,7 +74,6 @@ def _yeo_johnson(x: np.ndarray, power: float) -> tuple[np.ndarray, float]:
     return moved, float((power - 1) * (np.sign(x) * size).mean())
 
 
-def _likelihood(x: np.ndarray, power: float, move: object) -> float:
-    assert callable(move)
+def _likelihood(x: np.ndarray, power: float, move: Callable[[np.ndarray, float], tuple[np.ndarray, float]]) -> float:
     moved, slope = move(x, power)
     return float(slope - 0.5 * np.log(max(float(moved.var()), 1e-300)))
