@@ -25,7 +25,8 @@ NULLS = 10
 STARTS = 12
 CLOSE = 0.05  # to the highest stability
 APART = 0.1  # p-value
-STABLE = 0.5
+STABLE = 0.5  # the least stability of segments
+STEADY = 0.75  # and of a peak
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def find_segments(
 
     Under each kind of covariance, halves of at most 2,000 rows, drawn by chance, are fitted with 1 to 10
     segments and compared. The covariance counts under which new rows are likeliest, and the largest number
-    whose stability is within 0.05 of the highest. There are segments at all where, at some number, all have
+    whose stability is within 0.05 of the highest, or is a peak above 0.75 at which all segments have gaps
+    between them: few large segments are steady too where each holds several. There are segments at all where, at some number, all have
     gaps between them (p < 0.1), and where the stability is above one half and above that of ten structureless
     tables. They are then fitted on at most 20,000 rows.
 
@@ -99,10 +101,15 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
 
 
 def _stablest(evidence: Sequence[Evidence]) -> int | None:
-    """The largest number whose stability is close to the highest."""
+    """The largest number whose stability is close to the highest, or peaks at segments that are all apart."""
     several = evidence[1:]
     top = max((e.stability for e in several), default=0.0)
-    return next((e.number for e in reversed(several) if e.stability >= top - CLOSE), None)
+    heights = [0.0, *(e.stability for e in several), 0.0]
+    for found, before, after in reversed(list(zip(several, heights, heights[2:], strict=False))):
+        peak = STEADY <= found.stability >= max(before, after) and found.apart <= APART
+        if peak or found.stability >= top - CLOSE:
+            return found.number
+    return None
 
 
 def _doubt(evidence: Sequence[Evidence], considered: int | None) -> str:
@@ -128,6 +135,6 @@ def _by_chance(found: Evidence, null: np.ndarray) -> str:
 def _reason(evidence: Sequence[Evidence], considered: int | None) -> str:
     found = evidence[(considered or 1) - 1]
     return (
-        f"{found.number} is the largest number on which two halves of the rows agree about as well as they do"
-        f" on any, with an adjusted Rand index of {figure(found.stability)}"
+        f"{found.number} is the largest number on which two halves of the rows agree steadily, with an adjusted"
+        f" Rand index of {figure(found.stability)}"
     )
