@@ -9,7 +9,9 @@ from layerwise.kinds.table.bins import numbers_spec
 from layerwise.spec import Spec
 
 
-def rows(n: int = 300, *, gap: float = 3.0, missing: float = 0.05, seed: int = 0) -> tuple[Values, Spec, np.ndarray]:
+def rows(
+    n: int = 300, *, gap: float = 3.0, missing: float = 0.05, seed: int = 0
+) -> tuple[Values, Spec, np.ndarray]:
     """Three segments in four numbers, one of them skewed and one of two values, and two categories."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(n) % 6 // np.array([3, 2, 2])[np.arange(n) % 3]) % 3

@@ -48,7 +48,9 @@ def test_one_shared_covariance_is_that_of_scikit_learn() -> None:
     x = (x - x.mean(0)) / x.std(0)
     traits = traits_of_columns(x, np.empty((500, 0), int), (), rng=RNG)
     ours = fitted(traits, 2, "shared", rng=RNG, starts=4)
-    theirs = GaussianMixture(2, covariance_type="tied", n_init=5, reg_covar=0.02, tol=1e-7, random_state=0).fit(x)
+    theirs = GaussianMixture(
+        2, covariance_type="tied", n_init=5, reg_covar=0.02, tol=1e-7, random_state=0
+    ).fit(x)
     assert ours.density(traits).mean() == pytest.approx(theirs.score(x), abs=1e-3)
     mean = np.linalg.multi_dot([ours.within, ours.weights])
     spread = [multivariate_normal(m, ours.within).logpdf(x) for m in mean.T]

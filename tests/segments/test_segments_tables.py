@@ -69,7 +69,9 @@ def test_a_product_assigns_new_rows_as_the_first(tmp_path: Path) -> None:
     source = memory_source(frame, None, None)
     names = tuple(source.columns)
     reader = TABLE.reader(**READING).fit(dict(source.columns), np.arange(len(source)))
-    cut = cut_table(reader.read(source.chunk(names, np.arange(len(source)))).values, reader.spec, number=3, seed=0)
+    cut = cut_table(
+        reader.read(source.chunk(names, np.arange(len(source)))).values, reader.spec, number=3, seed=0
+    )
     assert cut.labels is not None
     assert cut.net is not None
     counts = tuple(int(c) for c in np.bincount(cut.labels, minlength=3))

@@ -75,7 +75,9 @@ def _of_category(name: str, words: Sequence[str], column: np.ndarray, inside: np
 def _of_share(name: str, value: str, there: np.ndarray, inside: np.ndarray) -> Mark:
     own, other = float(there[inside].mean()), float(there[~inside].mean())
     often = "mostly" if own >= MUCH else "more often" if own > other else "seldom"
-    return Mark(name, f"{name} {often} {value} ({own:.0%}, others {other:.0%})".replace("%", " %"), own - other)
+    return Mark(
+        name, f"{name} {often} {value} ({own:.0%}, others {other:.0%})".replace("%", " %"), own - other
+    )
 
 
 def _delta(own: np.ndarray, other: np.ndarray) -> float:

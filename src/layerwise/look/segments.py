@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from layerwise.figures import count, number, share
-from layerwise.findings import Bars, Curves, Dots, Finding, Rows, Scatter, Section
+from layerwise.findings import Bars, Dots, Finding, Rows, Scatter, Section
 from layerwise.kinds.base import Values
 from layerwise.look.segment_words import Mark, marks_of
 from layerwise.randomness import Randomness
@@ -44,7 +44,9 @@ def segment_section(
     if labels is not None:
         plane, axes = _plane(cut, labels, seed)
         findings += [_sizes(labels, cut.probabilities), plane, _silhouettes(axes, labels, seed)]
-        parts = [_part(cut, labels, segment, values, spec, ids) for segment in range(cut.probabilities.shape[1])]
+        parts = [
+            _part(cut, labels, segment, values, spec, ids) for segment in range(cut.probabilities.shape[1])
+        ]
     if found.considered is not None:
         findings.append(_rival(raw, labels, found, seed))
     return Section("segments", _heading(cut), tuple(findings), tuple(parts))
@@ -74,7 +76,8 @@ def _verdict(cut: Cut) -> Finding:
         float(found.number),
         n=len(cut.traits),
         method=f"gaps between segments in rows that were not fitted on: p = {number(apart)}",
-        caveat=caveat or "Rows between two segments are assigned to the nearer one; how surely, predict says.",
+        caveat=caveat
+        or "Rows between two segments are assigned to the nearer one; how surely, predict says.",
     )
 
 
@@ -150,7 +153,9 @@ def _plane(cut: Cut, labels: np.ndarray, seed: int) -> tuple[Finding, np.ndarray
         f"{count(len(drawn))} rows, drawn by chance, where the segments lie furthest apart.",
     )
     caveat = "The axes were chosen to part the segments, so they look further apart than on any others."
-    return Finding("segments.map", "The segments on a plane.", n=len(drawn), caveat=caveat, pictures=(picture,)), axes
+    return Finding(
+        "segments.map", "The segments on a plane.", n=len(drawn), caveat=caveat, pictures=(picture,)
+    ), axes
 
 
 def _silhouettes(axes: np.ndarray, labels: np.ndarray, seed: int) -> Finding:
@@ -203,7 +208,9 @@ def _part(
 
 def _caveat(marks: Sequence[Mark], table: bool) -> str:
     if marks:
-        return "The segments were made from these columns, so the differences are no tests; they say what it is."
+        return (
+            "The segments were made from these columns, so the differences are no tests; they say what it is."
+        )
     return "No single column sets it apart; columns together do." if table else ""
 
 
@@ -290,7 +297,9 @@ def _raw(values: Values, spec: Spec) -> np.ndarray:
         own = spec.columns["numbers"]
         blocks.append(np.nan_to_num((np.asarray(values["numbers"], np.float64) - own.centre) / own.spread))
     if "categories" in spec.columns:
-        for column, size in zip(np.asarray(values["categories"]).T, spec.columns["categories"].sizes, strict=True):
+        for column, size in zip(
+            np.asarray(values["categories"]).T, spec.columns["categories"].sizes, strict=True
+        ):
             if size * len(column) <= MOST_SIZE:
                 blocks.append((column[:, None] == np.arange(size)).astype(np.float64))
     return np.hstack(blocks)

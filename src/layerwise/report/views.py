@@ -8,7 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from layerwise.figures import count, interval, number
-from layerwise.findings import Bars, Code, Curves, Dots, Finding, Gallery, Heat, Picture, Rows, Scatter, Section
+from layerwise.findings import (
+    Bars,
+    Code,
+    Curves,
+    Dots,
+    Finding,
+    Gallery,
+    Heat,
+    Picture,
+    Rows,
+    Scatter,
+    Section,
+)
 from layerwise.report.axes import Axis, axis_over
 from layerwise.report.charts import Mark, heat, mark, marks, plot, scatter
 from layerwise.report.media import gallery

@@ -28,8 +28,9 @@ class Evidence:
     """What halves of the rows say of one number of segments.
 
     `stability` is the adjusted Rand index of the segments that two halves give all rows, mean over splits,
-    with a 95 % interval, 0 where a segment is left without rows; `likelihood` the mean log density, in nats, of rows that were not fitted on; `apart`
-    the p-value of "two of these segments have no gap between them", from rows that were not fitted on.
+    with a 95 % interval, 0 where a segment is left without rows; `likelihood` the mean log density, in nats,
+    of rows that were not fitted on; `apart` the p-value of "two of these segments have no gap between them",
+    from such rows.
     """
 
     number: int
@@ -89,7 +90,7 @@ def _halves(traits: Traits, rng: Randomness) -> Iterator[Traits]:
 
 def _all_there(mine: np.ndarray, theirs: np.ndarray, number: int) -> bool:
     """Whether no segment of either is next to empty: then there are not so many."""
-    return min(np.bincount(labels, minlength=number).min() for labels in (mine, theirs)) >= FEWEST
+    return all(np.bincount(labels, minlength=number).min() >= FEWEST for labels in (mine, theirs))
 
 
 def _matched(mine: np.ndarray, theirs: np.ndarray, number: int) -> np.ndarray:

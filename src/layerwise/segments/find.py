@@ -63,9 +63,9 @@ def find_segments(
     Under each kind of covariance, halves of at most 2,000 rows, drawn by chance, are fitted with 1 to 10
     segments and compared. The covariance counts under which new rows are likeliest, and the largest number
     whose stability is within 0.05 of the highest, or is a peak above 0.75 at which all segments have gaps
-    between them: few large segments are steady too where each holds several. There are segments at all where, at some number, all have
-    gaps between them (p < 0.1), and where the stability is above one half and above that of ten structureless
-    tables. They are then fitted on at most 20,000 rows.
+    between them: few large segments are steady too where each holds several. There are segments at all where,
+    at some number, all have gaps between them (p < 0.1), and where the stability is above one half and above
+    that of ten structureless tables. They are then fitted on at most 20,000 rows.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -91,7 +91,9 @@ def find_segments(
     if number is not None or not why:
         rows = _drawn(traits, FITTED, rng.at("fit"))
         found = fitted(rows, considered or 1, covariance, rng=rng.at("fit"), starts=STARTS).by_size(rows)
-    return Segments(found, evidence, considered, null, why or _reason(evidence, considered), number is not None)
+    return Segments(
+        found, evidence, considered, null, why or _reason(evidence, considered), number is not None
+    )
 
 
 def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:

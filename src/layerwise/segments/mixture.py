@@ -62,7 +62,8 @@ class Mixture:
         x = np.nan_to_num(traits.numbers)
         inner = np.einsum("nf,fn->n", x, np.linalg.solve(self.within, x.T))
         size = np.linalg.slogdet(self.within)[1] + len(self.within) * LOG_2_PI
-        return found - 0.5 * (inner + size)
+        of_rows: np.ndarray = found - 0.5 * (inner + size)
+        return of_rows
 
 
 def encoded(traits: Traits, covariance: Covariance) -> np.ndarray:

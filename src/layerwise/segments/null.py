@@ -42,9 +42,7 @@ def _order(column: np.ndarray, size: int, scores: np.ndarray) -> np.ndarray:
     return np.argsort(np.where(counts > 0, totals / np.maximum(counts, 1), np.inf))
 
 
-def _latent(
-    columns: list[np.ndarray], stepped: list[bool], generator: np.random.Generator
-) -> np.ndarray:
+def _latent(columns: list[np.ndarray], stepped: list[bool], generator: np.random.Generator) -> np.ndarray:
     """(columns, N) drawn from one normal distribution of the columns' correlations."""
     scores, kept = np.empty((len(columns), len(columns[0]))), np.ones(len(columns))
     for i, (column, step) in enumerate(zip(columns, stepped, strict=True)):

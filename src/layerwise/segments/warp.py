@@ -32,7 +32,9 @@ def warped(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     move, powers, unit = (_box_cox, POWERS, centre) if positive else (_yeo_johnson, BENDS, _spread(known))
 
     def scaled(x: np.ndarray) -> np.ndarray:
-        return np.clip(x / unit, 1 / REACH, REACH) if positive else np.clip((x - centre) / unit, -REACH, REACH)
+        return (
+            np.clip(x / unit, 1 / REACH, REACH) if positive else np.clip((x - centre) / unit, -REACH, REACH)
+        )
 
     middle = scaled(np.clip(known, low, high))
     power = max(powers, key=lambda p: _likelihood(middle, p, move))
@@ -74,6 +76,8 @@ def _yeo_johnson(x: np.ndarray, power: float) -> tuple[np.ndarray, float]:
     return moved, float((power - 1) * (np.sign(x) * size).mean())
 
 
-def _likelihood(x: np.ndarray, power: float, move: Callable[[np.ndarray, float], tuple[np.ndarray, float]]) -> float:
+def _likelihood(
+    x: np.ndarray, power: float, move: Callable[[np.ndarray, float], tuple[np.ndarray, float]]
+) -> float:
     moved, slope = move(x, power)
     return float(slope - 0.5 * np.log(max(float(moved.var()), 1e-300)))
