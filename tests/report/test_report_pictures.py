@@ -9,8 +9,8 @@ import re
 import pytest
 from reading import png
 
-from layerwise.findings import Bars, Curves, Dots, Gallery, Heat, Image, Snippet, Tile
-from layerwise.report.charts import heat, marks, plot
+from layerwise.findings import Bars, Curves, Dots, Gallery, Heat, Image, Scatter, Snippet, Tile
+from layerwise.report.charts import heat, marks, plot, scatter
 from layerwise.report.media import gallery
 from layerwise.report.tables import table
 
@@ -48,6 +48,16 @@ def test_a_long_curve_is_thinned_in_its_table_but_keeps_its_end() -> None:
     assert numbers is not None
     assert len(numbers.rows) <= 201
     assert numbers.rows[-1][0] == "4,999"
+
+
+def test_points_lie_where_they_are_and_groups_stand_in_the_table() -> None:
+    view = scatter(Scatter({"a": ([0.0, 4.0], [0.0, 2.0]), "b": ([2.0], [1.0])}, "x", "y", "w"))
+    assert numbers(view.lines[0].points) == [(0, 1000), (1000, 0)]
+    assert numbers(view.lines[1].points) == [(500, 500)]
+    assert [line.colour for line in view.lines] == [0, 1]
+    assert view.numbers is not None
+    assert view.numbers.rows == (("a", "2", "1"), ("b", "2", "1"))
+    assert not scatter(Scatter({"a": ([], [])}, "x", "y", "w")).lines[0].points
 
 
 def test_dots_lie_between_the_ends_of_their_intervals() -> None:

@@ -1,0 +1,133 @@
+"""Segments on the page: words that are true, and a section for rows with and without segments."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from layerwise.findings import Scatter, Section
+from layerwise.look import segment_section
+from layerwise.look.segment_words import marks_of
+from layerwise.look.segments import typical
+from layerwise.record import from_record, to_record
+from layerwise.report.views import view
+from layerwise.segments import Cut, cut_codes
+from layerwise.spec import Spec
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat([0, 1], [60, 40])
+NUMBERS = np.column_stack(
+    [
+        RNG.normal(size=100) + 2 * LABELS,
+        np.where(RNG.random(100) < 0.3 * LABELS, np.nan, RNG.normal(size=100)),
+        (RNG.random(100) < 0.9) == LABELS,
+    ]
+).astype(np.float32)
+COLOURS = np.where(RNG.random(100) < 0.8, LABELS + 1, 0).astype(np.int32)
+SPEC = Spec(
+    columns={
+        "numbers": Spec(
+            ("feature",), (3,), names=("balance", "age", "member"), centre=(0.0,) * 3, spread=(1.0,) * 3
+        ),
+        "categories": Spec(
+            ("category",),
+            (1,),
+            "int32",
+            sizes=(3,),
+            tokens=(("(rare or new)", "red", "<b>blue"),),
+            names=("colour",),
+        ),
+    }
+)
+VALUES = {"numbers": NUMBERS, "categories": COLOURS[:, None]}
+IDS = [f"row {i}" for i in range(100)]
+
+
+def by_pairs(own: np.ndarray, other: np.ndarray) -> float:
+    return float(np.mean([np.sign(a - b) for a, b in itertools.product(own, other)]))
+
+
+def test_the_effect_is_that_of_all_pairs_of_rows() -> None:
+    marks = {m.column: m for m in marks_of(VALUES, SPEC, LABELS, 1)}
+    inside = LABELS == 1
+    balance = NUMBERS[:, 0].astype(float)
+    assert marks["balance"].effect == pytest.approx(by_pairs(balance[inside], balance[~inside]))
+    gone = np.isnan(NUMBERS[:, 1]).astype(float)
+    assert marks["age"].effect == pytest.approx(by_pairs(gone[inside], gone[~inside]))
+    assert marks["age"].words.startswith("age more often missing")
+    shares = [(t == COLOURS).astype(float) for t in range(3)]
+    assert abs(marks["colour"].effect) == pytest.approx(
+        max(abs(by_pairs(s[inside], s[~inside])) for s in shares)
+    )
+
+
+def test_words_say_how_it_is_here_and_elsewhere() -> None:
+    words = {m.column: m.words for m in marks_of(VALUES, SPEC, LABELS, 1)}
+    assert words["balance"].startswith("high balance (median ")
+    assert words["colour"].startswith(("colour mostly <b>blue (", "colour seldom red ("))
+    assert list(words) == [
+        m.column for m in sorted(marks_of(VALUES, SPEC, LABELS, 1), key=lambda m: -abs(m.effect))
+    ]
+
+
+def test_what_does_not_differ_is_not_said() -> None:
+    noise = {
+        "numbers": RNG.normal(size=(100, 3)).astype(np.float32),
+        "categories": np.ones((100, 1), np.int32),
+    }
+    assert len(marks_of(noise, SPEC, np.tile([0, 1], 50), 0)) <= 1
+    assert marks_of(VALUES, SPEC, np.zeros(100, int), 0) == []
+
+
+@pytest.fixture(scope="module")
+def cut() -> Cut:
+    codes = RNG.normal(size=(100, 3)) + 6 * np.eye(3)[LABELS]
+    return cut_codes(codes, number=2, seed=0)
+
+
+@pytest.fixture(scope="module")
+def section(cut: Cut) -> Section:
+    return segment_section(cut, values=VALUES, spec=SPEC, ids=IDS)
+
+
+def test_the_section_tells_each_segment(cut: Cut, section: Section) -> None:
+    assert [p.name for p in section.parts] == ["segments.1", "segments.2"]
+    assert "Segment 1, 60 % of rows" in section.parts[0].heading.replace("60.0", "60")
+    assert "balance" in section.parts[0].heading
+    names = {f.name for f in section.findings}
+    assert names >= {"segments", "segments.stability", "segments.sizes", "segments.map", "segments.rival"}
+    scatter = next(p for f in section.findings for p in f.pictures if isinstance(p, Scatter))
+    assert sum(len(xs) for xs, _ in scatter.groups.values()) == 100
+
+
+def test_the_section_can_be_kept_and_drawn(section: Section) -> None:
+    kept = to_record([section])
+    assert to_record(from_record(kept)) == kept
+    assert any(p["type"] == "scatter" for f in kept[0]["findings"] for p in f.get("pictures", ()))
+    drawn = view([section])[0]
+    plots = [p.drawn for f in drawn.findings for p in f.pictures if p.drawn.kind == "plot"]
+    assert len(plots) == 1
+    assert plots[0].cloud
+    assert sum(line.points.count("h0") for line in plots[0].lines) == 100
+
+
+def test_typical_rows_are_of_the_segment_and_near_its_middle(cut: Cut) -> None:
+    assert cut.labels is not None
+    rows = typical(cut, cut.labels, 1)
+    assert set(cut.labels[rows]) == {1}
+    inside = np.flatnonzero(cut.labels == 1)
+    middle = np.median(cut.traits.scores[inside], axis=0)
+    far = np.linalg.norm(cut.traits.scores - middle, axis=1)
+    assert far[rows].max() <= np.sort(far[inside])[len(rows) - 1] + 1e-12
+
+
+def test_rows_without_segments_are_told_so(cut: Cut) -> None:
+    none = replace(cut, segments=replace(cut.segments, mixture=None, why="two halves do not agree"), net=None)
+    found = segment_section(none, ids=IDS)
+    assert found.heading == "The 100 rows make no segments."
+    assert found.findings[0].sentence == "No segments: two halves do not agree."
+    assert not found.parts
+    assert view([found])
