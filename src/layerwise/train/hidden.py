@@ -18,7 +18,7 @@ from layerwise.nn.stage import CATEGORIES, VECTOR
 from layerwise.spec import Spec
 from layerwise.values import Padded, Value
 
-__all__ = ["Cells", "Part"]
+__all__ = ["WIDTH", "Cells", "Part", "Words", "code_width"]
 
 WIDTH = 256  # of the decoder's hidden level
 UNKNOWN = 0  # the category and the token that say nothing
@@ -35,6 +35,17 @@ class Part(nn.Module, ABC):
     @abstractmethod
     def forward(self, net: Pipeline, x: Value, generator: Generator) -> Tensor:
         """(N,) the loss of each example on what is hidden of it; `net` sees the rest only."""
+
+
+def code_width(net: Pipeline, spec: Spec) -> int:
+    """How many numbers the net makes of an example of look `spec`."""
+    code = net.spec(spec)
+    if code.padded:
+        raise UsageError(
+            f"what was hidden is told from one code an example, and the network ends in {code}: end it with"
+            " GlobalPool"
+        )
+    return code.features
 
 
 class Cells(Part):
@@ -65,7 +76,7 @@ class Cells(Part):
 
     @classmethod
     def of(cls, spec: Spec, net: Pipeline, *, share: float | None) -> Self:
-        return cls(spec.columns, net.spec(spec).features, share=cls.SHARE if share is None else share)
+        return cls(spec.columns, code_width(net, spec), share=cls.SHARE if share is None else share)
 
     def forward(self, net: Pipeline, x: Value, generator: Generator) -> Tensor:
         table = _tensors(x, [*self.numbers, *self.sizes])
@@ -159,33 +170,39 @@ class Words(Part):
 
     @classmethod
     def of(cls, spec: Spec, net: Pipeline, *, share: float | None) -> Self:
-        return cls(spec, net.spec(spec).features, share=cls.SHARE if share is None else share)
+        return cls(spec, code_width(net, spec), share=cls.SHARE if share is None else share)
 
     def forward(self, net: Pipeline, x: Value, generator: Generator) -> Tensor:
-        assert not isinstance(x, Mapping)
+        assert isinstance(x, Tensor | Padded)
         tokens = (x.values if isinstance(x, Padded) else x).long()
-        # one draw for each word and one for each text make draws for all their pairs: independent within a text
-        words = torch.rand(len(self.parts), generator=generator, device=tokens.device)
-        texts = torch.rand((len(tokens), 1, 1), generator=generator, device=tokens.device)
-        inside = self.parts[tokens]  # (N, T, words of an n-gram)
-        hidden = (((words[inside] + texts) % 1 < self.share) & (inside != UNKNOWN)).any(2)
+        hidden = self._hidden(tokens, generator)
         seen = tokens.masked_fill(hidden, UNKNOWN)
         code = net(Padded(seen, x.lengths) if isinstance(x, Padded) else seen)
-        goal = code.new_zeros((len(tokens), self.told))
-        told = torch.where(hidden & (tokens < self.told), tokens, UNKNOWN)
-        goal.scatter_(1, told, 1.0)
-        goal[:, UNKNOWN] = 0
-        log = self.decoder(code).log_softmax(1)
-        return -(goal * log).sum(1) / goal.sum(1).clamp_min(1)
+        assert isinstance(code, Tensor)
+        wanted = torch.where(hidden & (tokens < self.told), tokens, UNKNOWN)
+        goal = code.new_zeros(len(tokens), self.told).scatter_(1, wanted, 1.0)
+        goal[:, UNKNOWN] = 0.0
+        chances: Tensor = self.decoder(code.flatten(1)).log_softmax(1)
+        return -(goal * chances).sum(1) / goal.sum(1).clamp_min(1)
+
+    def _hidden(self, tokens: Tensor, generator: Generator) -> Tensor:
+        """(N, T) which are left out. A draw for each word and one for each text make draws for all their
+        pairs, independent within a text."""
+        words = torch.rand(len(self.parts), generator=generator, device=tokens.device)
+        texts = torch.rand((len(tokens), 1, 1), generator=generator, device=tokens.device)
+        parts = self.parts[tokens]  # (N, T, words of an n-gram)
+        drawn: Tensor = (words[parts] + texts) % 1 < self.share
+        return torch.any(drawn & (parts != UNKNOWN), 2)
 
 
 def _parts(spec: Spec) -> Tensor:
-    """(tokens, words of the longest n-gram) the units that each token consists of; itself where it is one."""
-    names, what = spec.tokens[0], spec.names[0]
+    """(tokens, words of the longest n-gram): the units that each token consists of; itself where it is one."""
+    what = spec.names[0] if spec.names else ""
     if not what.endswith("n-grams"):
-        return torch.arange(len(names))[:, None]
+        return torch.arange(spec.sizes[0])[:, None]
+    names = spec.tokens[0]
     known = {name: token for token, name in reversed(list(enumerate(names)))}
-    split = str.split if what.startswith("words") else list
-    parts = [[known.get(p, UNKNOWN) for p in split(name)] for name in names]
+    units = str.split if what.startswith("words") else list
+    parts = [[known.get(unit, UNKNOWN) for unit in units(name)] for name in names]
     most = max(map(len, parts))
     return torch.tensor([[*p, *[UNKNOWN] * (most - len(p))] for p in parts])

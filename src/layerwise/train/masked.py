@@ -28,11 +28,13 @@ class Masked(Descent):
     The net is a Pipeline without a head, from examples of look `spec` to codes. What can be hidden follows
     from `spec`:
 
-    tables     cells, see `Cells`
+    tables                     cells, see `Cells`
+    texts                      words, see `Words`
+    pictures, series, sounds   patches and stretches, see `Blocks`
 
     `share` is how much of an example is hidden on average, from 0 to 1; chosen by the part where left out.
     The decoder is made when training begins and learns with the net. Scalars: "loss", about the mean loss of
-    a hidden value.
+    what is hidden.
     """
 
     part: Part
@@ -58,6 +60,7 @@ class Masked(Descent):
 
 
 def _part(spec: Spec) -> type[Part]:
+    """How examples of that look are hidden."""
     if spec.columns:
         return Cells
     return Words if spec.sizes else Blocks
