@@ -351,12 +351,12 @@ def test_gradients_are_those_of_the_loss():
         way = torch.randn(parameter.shape, dtype=torch.float64)
         found = (parameter.grad * way).sum().item()
         with torch.no_grad():
-            parameter += 1e-5 * way
+            parameter += 1e-6 * way
             above = loss(objective, net, batch)
-            parameter -= 2e-5 * way
+            parameter -= 2e-6 * way
             below = loss(objective, net, batch)
-            parameter += 1e-5 * way
-        assert found == pytest.approx((above - below) / 2e-5, rel=1e-4, abs=1e-8)
+            parameter += 1e-6 * way
+        assert found == pytest.approx((above - below) / 2e-6, rel=1e-4, abs=1e-8)
 
 
 def test_an_example_of_no_weight_does_not_count_and_chance_is_the_keys():
