@@ -28,6 +28,7 @@ NAMES = (
     "dbm",
     "variants",
     "few_labels",
+    "masked",
     "page",
 )
 

@@ -11,10 +11,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from layerwise.errors import UsageError
-from layerwise.nn import Pipeline
+from layerwise.nn import Dense, Pipeline
 from layerwise.nn.masks import mask_of
 from layerwise.nn.pipeline import after
-from layerwise.nn.stage import IMAGE, SEQUENCE, SPECTROGRAM, spatial, steps
+from layerwise.nn.stage import IMAGE, SEQUENCE, SPECTROGRAM, spatial, steps, vector
 from layerwise.spec import Spec
 from layerwise.train.hidden import WIDTH, Part, code_width
 from layerwise.values import Padded, Value
@@ -102,7 +102,8 @@ class _Told(nn.Module):
     def __init__(self, width: int, channels: int, lengths: Sequence[int], block: Sequence[int]) -> None:
         super().__init__()
         self.block = tuple(block)
-        self.code = nn.Linear(width, WIDTH)
+        level = Dense.from_spec(vector(width), width=WIDTH, norm="layer")
+        self.code = nn.Sequential(level, nn.Linear(WIDTH, WIDTH))
         self.place = nn.Parameter(torch.randn(*self._grid(lengths), WIDTH))
         self.values = nn.Linear(WIDTH, channels * prod(block))
 
