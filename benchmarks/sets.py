@@ -7,10 +7,12 @@ import gzip
 import io
 import lzma
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -90,3 +92,27 @@ def mixed_table(folder: Path, n: int = 3000, seed: int = 0) -> Path:
     with open(path, "w", newline="") as f:
         csv.writer(f).writerows([("picture", "message", "amount", "age", "answer"), *rows])
     return path
+
+
+def cifar10(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (N, 3, 32, 32) uint8 and labels (N,) of "train" or "test"; classes in the order of their names."""
+    pictures, names = [], []
+    with tarfile.open(DATA / "cifar10.tar.xz") as archive:
+        for member in archive:
+            path = Path(member.name)
+            if path.suffix == ".jpg" and part in path.parts:
+                file = archive.extractfile(member)
+                assert file is not None
+                pictures.append(np.asarray(Image.open(file).convert("RGB")).transpose(2, 0, 1))
+                names.append(path.parent.name)
+    return np.stack(pictures), np.unique(names, return_inverse=True)[1]
+
+
+def esc10() -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Clips (T,) int16 at 22,050 Hz, labels (N,) and the official folds (N,), 1 to 5."""
+    with zipfile.ZipFile(DATA / "esc10.zip") as archive:
+        by_name = {Path(name).name: name for name in archive.namelist()}
+        rows = list(csv.DictReader(io.StringIO(archive.read(by_name["esc10.csv"]).decode())))
+        files = (io.BytesIO(archive.read(by_name[row["filename"]])) for row in rows)
+        clips = [soundfile.read(file, dtype="int16")[0] for file in files]
+    return clips, *(np.array([int(row[name]) for row in rows]) for name in ("target", "fold"))

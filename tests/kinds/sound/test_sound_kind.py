@@ -189,7 +189,7 @@ def test_names_and_amounts_are_checked() -> None:
         SOUND.alter(spec(), {"sped": 1})
     with pytest.raises(UsageError, match=r"must be 0 \(not at all\) or more"):
         SOUND.alter(spec(), {"gaps": -1})
-    with pytest.raises(UsageError, match="crop is a share of the clip below 1, got 1.5"):
+    with pytest.raises(UsageError, match=r"crop is a share of the clip below 1, got 1\.5"):
         SOUND.alter(spec(), {"crop": 1.5})
 
 
