@@ -29,6 +29,7 @@ NAMES = (
     "variants",
     "few_labels",
     "masked",
+    "selfsup",
     "page",
 )
 

@@ -22,7 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,10 @@ from benchmarks.sets import cifar10, esc10
 from layerwise import device
 from layerwise.data import Packed, Store
 from layerwise.kinds import IMAGE, SOUND, Kind
-from layerwise.kinds.base import ONLY
+from layerwise.kinds.base import ONLY, Describe
+from layerwise.kinds.image.rivals import patches as patches_of_pictures
 from layerwise.kinds.patches import whitening
+from layerwise.kinds.sound.rivals import patches as patches_of_sounds
 from layerwise.look.features import features, standardised
 from layerwise.look.probe import fit_plane
 from layerwise.nn import GlobalPool, Pipeline, build
@@ -78,6 +80,7 @@ class Problem:
 
     name: str
     kind: Kind
+    patches: Describe
     store: Store
     labels: np.ndarray
     parts: tuple[Part, ...]
@@ -86,13 +89,9 @@ class Problem:
     unlabelled: Training
     labelled: Training
 
-    @cached_property
-    def classes(self) -> int:
-        return int(self.labels.max()) + 1
-
-    def net(self, seed: int) -> Pipeline:
-        """The network before it has learned, with a head named `answer`."""
-        return build(self.network, self.store.spec, self.classes, rng=Randomness(seed))
+    def net(self, seed: int, outputs: int | None = None) -> Pipeline:
+        """The network before it has learned, with a head where it is to give so many outputs."""
+        return build(self.network, self.store.spec, outputs, rng=Randomness(seed))
 
     def batches(self, rows: np.ndarray, where: torch.device) -> Data:
         return lambda size, rng: Packed(
@@ -104,11 +103,11 @@ class Problem:
 
 
 def untrained(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    return seen_by(headless(problem.net(seed)), problem)
+    return seen_by(problem.net(seed), problem)
 
 
 def by_views(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    net, kind, spec = headless(problem.net(seed)), problem.kind, problem.store.spec
+    net, kind, spec = problem.net(seed), problem.kind, problem.store.spec
     assert kind.views is not None
     alter = kind.alter(spec, kind.views(spec) | dict(problem.unlabelled.alter))
     assert alter is not None
@@ -122,8 +121,7 @@ def by_views(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray], 
 
 
 def by_patches(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    assert problem.kind.patches is not None
-    see = problem.kind.patches(problem.store.take(part.seen), {}, problem.store.spec)
+    see = problem.patches(problem.store.take(part.seen), {}, problem.store.spec)
     return lambda rows: np.concatenate([see(problem.store.take(some), {}) for some in blocks(rows)])
 
 
@@ -142,10 +140,6 @@ FEATURES: Mapping[str, Callable[[Problem, Part, int], Callable[[np.ndarray], np.
     "patches": by_patches,
     "views": by_views,
 }
-
-
-def headless(net: Pipeline) -> Pipeline:
-    return Pipeline(**dict(net.stages()[:-1]))
 
 
 def seen_by(net: Pipeline, problem: Problem) -> Callable[[np.ndarray], np.ndarray]:
@@ -214,7 +208,7 @@ def read_off(x: np.ndarray, y: np.ndarray, held: np.ndarray, *, seed: int) -> np
 
 def supervised(problem: Problem, part: Part, draw: Draw, number: int, seed: int) -> np.ndarray:
     """(M,) the answers of the network that was trained on the labelled rows alone."""
-    net = problem.net(seed)
+    net = problem.net(seed, len(np.unique(problem.labels)))
     objective = Supervised(task(problem), problem.kind.alter(problem.store.spec, problem.labelled.alter))
     name = f"labels.{part.name}.{seed}.{number}"
     follow(net, Phase.of(problem.labelled, objective), problem, draw.labelled, name, seed)
@@ -279,7 +273,18 @@ def pictures(draws: int, *, validate: bool) -> Problem:
         precision=precision,
     )  # fmt: skip
     read = ("conv1", "conv2", "conv3", "conv4")
-    return Problem("cifar10", IMAGE, store, y, (part,), network, read, unlabelled, labelled)
+    return Problem(
+        "cifar10",
+        IMAGE,
+        partial(patches_of_pictures, centroids=1600),
+        store,
+        y,
+        (part,),
+        network,
+        read,
+        unlabelled,
+        labelled,
+    )
 
 
 def clips(_draws: int, *, validate: bool) -> Problem:
@@ -308,7 +313,18 @@ def clips(_draws: int, *, validate: bool) -> Problem:
         alter={"shift_seconds": 0.5, "gain_db": 6.0},
     )
     read = ("conv1", "conv2", "conv3", "conv4")
-    return Problem("esc10", SOUND, store, labels, tuple(map(part, used)), network, read, unlabelled, labelled)
+    return Problem(
+        "esc10",
+        SOUND,
+        patches_of_sounds,
+        store,
+        labels,
+        tuple(map(part, used)),
+        network,
+        read,
+        unlabelled,
+        labelled,
+    )
 
 
 def conv(name: str, width: int, **more: Any) -> StageChoice:

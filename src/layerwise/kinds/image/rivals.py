@@ -40,8 +40,8 @@ def gradients(values: Values, facts: Facts, spec: Spec) -> Features:
     return lambda values, facts: _described(_scaled(values, spec))
 
 
-def patches(values: Values, facts: Facts, spec: Spec) -> Features:
-    """(N, 4 x 800): 6 x 6 patches against centroids of k-means, by quadrants (Coates, Ng and Lee 2011).
+def patches(values: Values, facts: Facts, spec: Spec, *, centroids: int = CENTROIDS) -> Features:
+    """(N, 4 x centroids): 6 x 6 patches against centroids of k-means, by quadrants (Coates, Ng and Lee 2011).
 
     Large pictures are averaged over blocks first.
     """
@@ -49,7 +49,7 @@ def patches(values: Values, facts: Facts, spec: Spec) -> Features:
     def maps(rows: np.ndarray) -> Iterator[np.ndarray]:
         return (_small({ONLY: np.asarray(values[ONLY])[[row]]}, spec)[0] for row in rows)
 
-    learned = learn_patches(maps, len(values[ONLY]), size=(6, 6), centroids=CENTROIDS, seed=0)
+    learned = learn_patches(maps, len(values[ONLY]), size=(6, 6), centroids=centroids, seed=0)
     return lambda values, facts: learned(_small(values, spec))
 
 

@@ -46,8 +46,8 @@ def mel_statistics(values: Values, facts: Facts, spec: Spec) -> Features:
 
 
 def patches(values: Values, facts: Facts, spec: Spec) -> Features:
-    """(N, 4 x 400): patches of a mel spectrogram against centroids of k-means, by quarters of the pitches
-    (Coates, Ng and Lee 2011; for sounds Salamon and Bello 2015)."""
+    """(N, 4 x 400): 6 x 6 patches of a mel spectrogram against centroids of k-means, by halves of time and
+    pitch (Coates, Ng and Lee 2011; for sounds, Salamon and Bello 2015)."""
     levels = decibels(spec, bands=FINE, hop_seconds=max(0.02, 32 / (spec.rate_hz or 1.0)))
 
     def map_of(one: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def patches(values: Values, facts: Facts, spec: Spec) -> Features:
     def maps(rows: np.ndarray) -> Iterator[np.ndarray]:
         return (map_of(values[ONLY][row]) for row in rows)
 
-    learned = learn_patches(maps, len(values[ONLY]), size=(8, 8), centroids=CENTROIDS, grid=(1, 4), seed=0)
+    learned = learn_patches(maps, len(values[ONLY]), size=(6, 6), centroids=CENTROIDS, seed=0)
     return lambda values, facts: np.concatenate([learned(map_of(one)[None]) for one in values[ONLY]])
 
 
