@@ -21,7 +21,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,15 @@ from benchmarks.sets import cifar10, esc10
 from layerwise import device
 from layerwise.data import Packed, Store
 from layerwise.kinds import IMAGE, SOUND, Kind
-from layerwise.kinds.base import ONLY, Describe
+from layerwise.kinds.base import ONLY, Blueprint, Describe
 from layerwise.kinds.image.rivals import patches as patches_of_pictures
 from layerwise.kinds.patches import whitening
 from layerwise.kinds.sound.rivals import patches as patches_of_sounds
 from layerwise.look.features import features, standardised
 from layerwise.look.probe import fit_plane
-from layerwise.nn import GlobalPool, Pipeline, build
+from layerwise.nn import Convolution, GlobalPool, Pipeline, build
 from layerwise.randomness import Randomness
-from layerwise.recipe import StageChoice, Training
+from layerwise.recipe import Training
 from layerwise.spec import Spec
 from layerwise.tasks import Classify
 from layerwise.train import Data, Epoch, Phase, Supervised, train
@@ -84,14 +84,12 @@ class Problem:
     store: Store
     labels: np.ndarray
     parts: tuple[Part, ...]
-    network: tuple[StageChoice, ...]
-    levels: tuple[str, ...]  # of the network, that are read off together
-    unlabelled: Training
+    unlabelled: Blueprint
     labelled: Training
 
     def net(self, seed: int, outputs: int | None = None) -> Pipeline:
         """The network before it has learned, with a head where it is to give so many outputs."""
-        return build(self.network, self.store.spec, outputs, rng=Randomness(seed))
+        return build(self.unlabelled.network, self.store.spec, outputs, rng=Randomness(seed))
 
     def batches(self, rows: np.ndarray, where: torch.device) -> Data:
         return lambda size, rng: Packed(
@@ -107,16 +105,13 @@ def untrained(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray],
 
 
 def by_views(problem: Problem, part: Part, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    net, kind, spec = problem.net(seed), problem.kind, problem.store.spec
-    assert kind.views is not None
-    alter = kind.alter(spec, kind.views(spec) | dict(problem.unlabelled.alter))
+    net, training, spec = problem.net(seed), problem.unlabelled.training, problem.store.spec
+    alter = problem.kind.alter(spec, training.alter)
     assert alter is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         objective = TwoViews(projector(net.spec(spec)), alter)
-    follow(
-        net, Phase.of(problem.unlabelled, objective), problem, part.seen, f"views.{part.name}.{seed}", seed
-    )
+    follow(net, Phase.of(training, objective), problem, part.seen, f"views.{part.name}.{seed}", seed)
     return seen_by(net, problem)
 
 
@@ -143,10 +138,11 @@ FEATURES: Mapping[str, Callable[[Problem, Part, int], Callable[[np.ndarray], np.
 
 
 def seen_by(net: Pipeline, problem: Problem) -> Callable[[np.ndarray], np.ndarray]:
-    """What the levels of the net make of rows, side by side (n, F)."""
+    """What the convolutions of the net make of rows, side by side (n, F)."""
     specs, spec = {}, problem.store.spec
     for name, stage in net.stages():
         specs[name] = spec = Pipeline(stage=stage).spec(spec)
+    read = {name for name, stage in net.stages() if isinstance(stage, Convolution)}
 
     @torch.inference_mode()
     def see(rows: np.ndarray) -> np.ndarray:
@@ -154,7 +150,7 @@ def seen_by(net: Pipeline, problem: Problem) -> Callable[[np.ndarray], np.ndarra
         parts = []
         for some in blocks(rows):
             levels = net.levels(Packed(problem.store, some, size=len(some)).at(0).inputs)
-            found = [pooled(v, specs[name]) for name, v in levels if name in problem.levels]
+            found = [pooled(v, specs[name]) for name, v in levels if name in read]
             parts.append(np.concatenate(found, axis=1))
         return np.concatenate(parts)
 
@@ -263,28 +259,10 @@ def pictures(draws: int, *, validate: bool) -> Problem:
         return Draw(np.sort(np.concatenate(some)), held)
 
     part = Part("all", seen, tuple(drawn(number) for number in range(draws)))
-    levels = [conv(f"conv{i}", width, pool="max") for i, width in enumerate((32, 64, 128), 1)]
-    network = (StageChoice("scale", "Scale"), *levels, conv("conv4", 256), StageChoice("pool", "GlobalPool"))
     store = Store(spec, {ONLY: x}, np.arange(len(x)), rejected={}, facts={})
-    precision = "bfloat16" if device.machine().bfloat16 else "float32"
-    unlabelled = Training("muon", 3e-3, decay=0.05, batch=256, epochs=24, precision=precision)
-    labelled = Training(
-        rate=2e-3, decay=0.05, batch=128, epochs=80, average=0.998, alter={"shift": 4, "flip": True},
-        precision=precision,
-    )  # fmt: skip
-    read = ("conv1", "conv2", "conv3", "conv4")
-    return Problem(
-        "cifar10",
-        IMAGE,
-        partial(patches_of_pictures, centroids=1600),
-        store,
-        y,
-        (part,),
-        network,
-        read,
-        unlabelled,
-        labelled,
-    )
+    patches = partial(patches_of_pictures, centroids=1_600)
+    labelled = {"epochs": 80, "batch": 128, "alter": {"shift": 4, "flip": True}}
+    return posed("cifar10", IMAGE, patches, store, y, (part,), epochs=24, labelled=labelled)
 
 
 def clips(_draws: int, *, validate: bool) -> Problem:
@@ -300,35 +278,21 @@ def clips(_draws: int, *, validate: bool) -> Problem:
         seen = np.flatnonzero(np.isin(folds, used) & (folds != fold))
         return Part(f"fold{fold}", seen, (Draw(seen, np.flatnonzero(folds == fold)),))
 
-    mel = StageChoice("mel", "LogMel", {"bands": 64, "window_seconds": 0.04, "hop_seconds": 0.02})
-    levels = [conv(f"conv{i}", width, pool="max") for i, width in enumerate((16, 32, 64, 128), 1)]
-    network = (mel, *levels, StageChoice("pool", "GlobalPool", {"how": "both"}))
-    unlabelled = Training(rate=2e-3, decay=0.05, batch=64, epochs=100)
-    labelled = Training(
-        rate=2e-3,
-        decay=0.05,
-        batch=32,
-        epochs=40,
-        average=0.998,
-        alter={"shift_seconds": 0.5, "gain_db": 6.0},
-    )
-    read = ("conv1", "conv2", "conv3", "conv4")
-    return Problem(
-        "esc10",
-        SOUND,
-        patches_of_sounds,
-        store,
-        labels,
-        tuple(map(part, used)),
-        network,
-        read,
-        unlabelled,
-        labelled,
-    )
+    labelled = {"epochs": 40, "batch": 32, "alter": {"shift_seconds": 0.5, "gain_db": 6.0}}
+    parts = tuple(map(part, used))
+    return posed("esc10", SOUND, patches_of_sounds, store, labels, parts, epochs=60, labelled=labelled)
 
 
-def conv(name: str, width: int, **more: Any) -> StageChoice:
-    return StageChoice(name, "Convolution", {"width": width, "norm": "batch", **more})
+def posed(
+    name: str, kind: Kind, patches: Describe, store: Store, labels: np.ndarray, parts: tuple[Part, ...], *,
+    epochs: float, labelled: Mapping[str, Any],
+) -> Problem:  # fmt: skip
+    """The problem with the kind's own recipe of two views, so many passes long."""
+    precision = "bfloat16" if device.machine().bfloat16 else "float32"
+    recipe = kind.methods["views"](store.spec, len(parts[0].seen))
+    recipe = recipe._replace(training=replace(recipe.training, epochs=epochs, precision=precision))
+    training = Training(rate=2e-3, decay=0.05, average=0.998, precision=precision, **labelled)
+    return Problem(name, kind, patches, store, labels, parts, recipe, training)
 
 
 PROBLEMS = {"cifar10": pictures, "esc10": clips}

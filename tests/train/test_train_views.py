@@ -153,8 +153,7 @@ def test_sounds_of_unequal_length_are_viewed_as_their_kind_says():
     net = Pipeline(mel=mel, conv=conv, pool=GlobalPool.from_spec(conv.spec(mel.spec(spec))))
     lengths = torch.tensor([3000, 1500, 10, 0])
     values = torch.randint(-9000, 9000, (4, 3000), generator=torch.Generator().manual_seed(0)).short()
-    assert SOUND.views is not None
-    alter = SOUND.alter(spec, SOUND.views(spec))
+    alter = SOUND.alter(spec, SOUND.methods["views"](spec, 500).training.alter)
     objective = TwoViews(projector(net.spec(spec), widths=(8, 4)), alter)
     batch = objective.altered(given(Padded(values, lengths).zeroed()._replace(lengths=lengths)), RNG)
     scalars = objective.gradients(net, batch, RNG)
@@ -165,8 +164,7 @@ def test_sounds_of_unequal_length_are_viewed_as_their_kind_says():
 def test_pictures_are_viewed_as_their_kind_says():
     spec = Spec(("channel", "height", "width"), (3, 16, 16), "uint8", centre=(120.0,) * 3, spread=(60.0,) * 3)
     x = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    assert IMAGE.views is not None
-    alter = IMAGE.alter(spec, IMAGE.views(spec))
+    alter = IMAGE.alter(spec, IMAGE.methods["views"](spec, 500).training.alter)
     scale = Scale.from_spec(spec)
     net = Pipeline(scale=scale, dense=Dense.from_spec(scale.spec(spec), width=6))
     objective = TwoViews(projector(net.spec(spec), widths=(4,)), alter)

@@ -151,9 +151,6 @@ class Kind:
     methods: Mapping[str, Callable[[Spec, int], Blueprint]]
     """How to learn features without labels, the usual way first: (spec, training rows) -> what to build."""
     verb: str = "seen"  # what one does with examples: seen, heard, read
-    views: Callable[[Spec], Mapping[str, Any]] | None = None
-    """How far `alter` is to go where two alterations of an example are to be made to agree; None where
-    nothing is known that would leave enough of it."""
     patches: Describe | None = None
     """Features learned without labels and without a network: what a network that learns so has to beat."""
     copies: Callable[[Column], Sequence[int | None]] | None = None

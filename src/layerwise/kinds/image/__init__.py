@@ -1,7 +1,7 @@
 """Pictures: all that layerwise knows of them."""
 
 from layerwise.kinds.base import Kind
-from layerwise.kinds.image.alter import alter, views
+from layerwise.kinds.image.alter import alter
 from layerwise.kinds.image.blueprint import blueprint, branch
 from layerwise.kinds.image.claims import claims
 from layerwise.kinds.image.copies import copies
@@ -26,7 +26,6 @@ IMAGE = Kind(
     rivals=rivals,
     show=show,
     filters=filters,
-    views=views,
     patches=patches,
     copies=copies,
 )

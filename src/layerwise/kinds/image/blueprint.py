@@ -11,7 +11,7 @@ from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 from layerwise.tasks.base import Task
 
-__all__ = ["blueprint", "branch", "levels"]
+__all__ = ["blueprint", "branch", "levels", "widening"]
 
 TINY = 12  # pixels on the shorter side
 MANY = 10_000  # training pictures; from here on they are passed over too seldom to be learnt by heart
@@ -69,6 +69,15 @@ def levels(spec: Spec, n: int) -> tuple[StageChoice, ...]:
         width = min(16 << i, 96)
         stages += [_conv(f"conv{2 * i + 1}", width), _conv(f"conv{2 * i + 2}", width, pool="max")]
     return tuple(stages)
+
+
+def widening(spec: Spec) -> tuple[StageChoice, ...]:
+    """One convolution a halving and one more, each of twice the width of the one below, up to 256."""
+    first = 32 if min(_sides(spec)) <= 48 else 16
+    halvings = _halvings(spec, down_to=4)
+    widths = [min(first << i, 256) for i in range(halvings + 1)]
+    convolutions = (_conv(f"conv{i + 1}", width, pool="max") for i, width in enumerate(widths[:-1]))
+    return (StageChoice("scale", "Scale"), *convolutions, _conv(f"conv{halvings + 1}", widths[-1]))
 
 
 def _training(spec: Spec, n: int, small: int, whys: dict[str, str]) -> Training:

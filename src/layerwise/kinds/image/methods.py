@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from layerwise.kinds.base import Blueprint
 from layerwise.kinds.image.alter import views
-from layerwise.kinds.image.blueprint import levels
+from layerwise.kinds.image.blueprint import FEW, TINY, levels, widening
 from layerwise.recipe import StageChoice, Training
 from layerwise.spec import Spec
 
@@ -15,16 +15,21 @@ __all__ = ["METHODS"]
 
 def by_views(spec: Spec, n: int) -> Blueprint:
     """Convolutional levels and their mean over the picture; two views of each picture are to agree."""
-    network = (*levels(spec, n), StageChoice("pool", "GlobalPool", {"how": "both"}))
-    batch = 64 if n < 2_000 else 256
+    many = n >= FEW and min(side or 0 for side in spec.shape[1:]) > TINY
+    network = (
+        *(widening(spec) if many else levels(spec, n)),
+        StageChoice("pool", "GlobalPool", {"how": "both"}),
+    )
+    batch = 256 if n >= FEW else 64
     epochs = float(max(5, min(200, round(2_000 * batch / n))))
     why = {
         "network": "levels of 3 x 3 convolutions, the mean and the largest of each map",
         "training.method": "two views of a picture agree, and are told from those of others (Chen et al. 2020)",
         "training.epochs": f"about 2,000 steps of {batch}, at least 5 passes and at most 200",
     }
+    optimiser, rate, decay = ("muon", 3e-3, 0.05) if many else ("adamw", 2e-3, 0.01)
     training = Training(
-        rate=2e-3, decay=0.01, batch=batch, epochs=epochs, alter=dict(views(spec)), average=0.99
+        optimiser, rate, decay=decay, batch=batch, epochs=epochs, alter=views(spec), average=0.99
     )
     return Blueprint(network, training, why)
 

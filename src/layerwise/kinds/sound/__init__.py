@@ -1,7 +1,7 @@
 """Sounds: all that layerwise knows of them."""
 
 from layerwise.kinds.base import Kind
-from layerwise.kinds.sound.alter import alter, views
+from layerwise.kinds.sound.alter import alter
 from layerwise.kinds.sound.blueprint import LIKES, blueprint, branch
 from layerwise.kinds.sound.claims import claims
 from layerwise.kinds.sound.methods import METHODS
@@ -24,7 +24,6 @@ SOUND = Kind(
     rivals=rivals,
     show=show,
     filters=filters,
-    views=views,
     patches=patches,
     verb="heard",
 )
