@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias, final, get_args
+from typing import final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from layerwise.errors import UsageError, shown
+from layerwise.errors import UsageError
 from layerwise.nn import Dense, Pipeline
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
@@ -19,42 +19,31 @@ from layerwise.train.objectives import Alter, Descent
 from layerwise.train.reconstruct import mean
 from layerwise.values import Batch, Padded
 
-__all__ = ["Apart", "TwoViews", "contrast", "covariance", "projector"]
-
-Apart: TypeAlias = Literal["contrast", "covariance"]
-"""What keeps the net from making the same of every example."""
+__all__ = ["TwoViews", "contrast", "projector"]
 
 FIRST, SECOND = "first", "second"
-INVARIANCE, VARIANCE, COVARIANCE = 25.0, 25.0, 1.0  # weights of Bardes, Ponce and LeCun 2022, section 4.2
 
 
 @final
 class TwoViews(Descent):
-    """Draw two views of each example, and make what the net and `projector` say of the two agree.
+    """Draw two views of each example, and tell each view from those of all other examples of the batch, by
+    what the net and `projector` make of its other view (Chen et al. 2020).
 
     `projector` from the net's output to (N, K); learned with the net, and no part of it afterwards
     `alter`     draws a view of a batch; asked twice, each time with a key of its own
-    `apart`     "contrast": each view is to be told from those of all other examples of the batch
-                (Chen et al. 2020, equation 1); "covariance": each of the K numbers is to vary over the batch
-                by itself (Bardes, Ponce and LeCun 2022, equation 6)
-    `temperature` of the contrast
+    `temperature` what the cosine of two projections is divided by
 
-    Weights of examples count in the means over examples, not in who is told from whom. Scalars: "loss";
-    "agreement", the mean cosine between the projections of an example's two views; "spread", their
-    deviation about the mean direction, from 0, where all examples are made the same, to 1.
+    Weights of examples count in the mean, not in who is told from whom. Scalars: "loss"; "agreement", the
+    mean cosine between the projections of an example's two views; "spread", their deviation about the mean
+    direction, from 0, where all examples are made the same, to 1.
     """
 
-    def __init__(
-        self, projector: nn.Module, alter: Alter, *, apart: Apart = "contrast", temperature: float = 0.2
-    ) -> None:
+    def __init__(self, projector: nn.Module, alter: Alter, *, temperature: float = 0.2) -> None:
         super().__init__()
-        if apart not in get_args(Apart):
-            raise UsageError(f"views are kept apart by 'contrast' or 'covariance', got {shown(apart)}")
         if not temperature > 0:
             raise UsageError(f"the temperature of a contrast must be positive, got {temperature}")
         self.projector = projector
         self._alter = alter
-        self._apart: Apart = apart
         self._temperature = temperature
 
     def altered(self, batch: Batch, rng: Randomness) -> Batch:
@@ -69,13 +58,7 @@ class TwoViews(Descent):
     def loss(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:  # noqa: ARG002
         assert isinstance(batch.inputs, Mapping)
         one, other = (self._projected(net, batch.inputs[name]) for name in (FIRST, SECOND))
-        if self._apart == "contrast":
-            loss = mean(contrast(one, other, self._temperature), batch.weights)
-        else:
-            loss = INVARIANCE * mean((one - other).square().mean(1), batch.weights)
-            loss = loss + sum(
-                0.5 * VARIANCE * _stillness(z) + COVARIANCE * covariance(z) for z in (one, other)
-            )
+        loss = mean(contrast(one, other, self._temperature), batch.weights)
         return {"loss": loss, **_signs(one.detach(), other.detach(), batch.weights)}
 
     def _projected(self, net: nn.Module, view: Tensor | Padded) -> Tensor:
@@ -118,20 +101,6 @@ def contrast(one: Tensor, other: Tensor, temperature: float) -> Tensor:
     alike = alike.masked_fill(torch.eye(2 * n, dtype=torch.bool, device=z.device), -torch.inf)
     partner = torch.arange(2 * n, device=z.device).roll(n)
     return F.cross_entropy(alike, partner, reduction="none").view(2, n).mean(0)
-
-
-def covariance(z: Tensor) -> Tensor:
-    """Squared covariances of different columns of (N, K), summed, over K (Bardes et al. 2022, equation 4)."""
-    with torch.autocast(z.device.type, enabled=False):
-        centred = z - z.mean(0)
-        matrix = centred.T @ centred / max(1, len(z) - 1)
-    return (matrix.square().sum() - matrix.diagonal().square().sum()) / z.shape[1]
-
-
-def _stillness(z: Tensor) -> Tensor:
-    """How far the deviations of the columns of (N, K) fall short of 1, on average (ibid., equation 1)."""
-    deviation = (z.var(0, correction=min(1, len(z) - 1)) + 1e-4).sqrt()
-    return F.relu(1 - deviation).mean()
 
 
 def _signs(one: Tensor, other: Tensor, weights: Tensor | None) -> dict[str, Tensor]:
