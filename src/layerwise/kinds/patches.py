@@ -78,7 +78,7 @@ class Patches(NamedTuple):
         values = _grown(torch.from_numpy(np.ascontiguousarray(maps, np.float32)), self.size)
         places = (values.shape[2] - self.size[0] + 1) * (values.shape[3] - self.size[1] + 1)
         part = max(1, AT_ONCE // (places * len(self.centroids)))
-        return np.concatenate([self._near(some).flatten(1).numpy() for some in values.split(part)])
+        return np.concatenate([self._near(some).flatten(1).numpy() for some in torch.split(values, part)])
 
     def _near(self, values: Tensor) -> Tensor:
         """(n, K, rows, columns)."""

@@ -27,7 +27,7 @@ def nearest_votes(
         close = np.take_along_axis(cosines, near, axis=1)
         weights = np.exp((close - close.max(axis=1, keepdims=True)) / temperature)
         votes[start : start + size] = (weights[:, :, None] * y[near]).sum(axis=1)
-    return votes / votes.sum(axis=1, keepdims=True)
+    return np.asarray(votes / votes.sum(axis=1, keepdims=True))
 
 
 def _unit(x: np.ndarray) -> np.ndarray:

@@ -146,7 +146,8 @@ def _toned(values: Tensor, draw: _Draw, amounts: Amounts, rate_hz: float) -> Ten
         width = 0.1 * draw.share()
         low = draw.share() * (1 - width)
         gain = torch.where((mel >= low[:, None]) & (mel < (low + width)[:, None]), 0, gain)
-    return torch.fft.irfft(spectrum * gain)[:, : values.shape[1]]
+    toned: Tensor = torch.fft.irfft(spectrum * gain)
+    return toned[:, : values.shape[1]]
 
 
 def _silenced(values: Tensor, lengths: Tensor, where: Tensor, how_long: Tensor) -> Tensor:
