@@ -179,6 +179,11 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
     show_default=True,
     help="views (two views of an example agree) or masked (hidden parts are told).",
 )
+@click.option(
+    "--segments",
+    metavar="auto|N",
+    help="Also cut the examples into segments: as many as are stable, or N.",
+)
 @_adding(_SEED, _RECIPE, _SET)
 @click.option("--out", metavar="FOLDER", help="Where the features go.  [default: NAME-features]")
 @_run_options
@@ -190,6 +195,7 @@ def learn(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: A
     layerwise learn photos/ --out features
     layerwise fit photos_labelled/ --from features
     layerwise predict features new/ --csv features.csv
+    layerwise learn customers.csv --segments auto --out segments
     """
     from layerwise.workflows import default_out
     from layerwise.workflows import learn as run

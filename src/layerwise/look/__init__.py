@@ -11,7 +11,7 @@ from layerwise.look.quality import quality
 from layerwise.look.rivals import Comparison, compare, rivals, verdict
 from layerwise.look.segments import segment_section
 from layerwise.look.training import training
-from layerwise.look.use import use, use_features
+from layerwise.look.use import use, use_features, use_segments
 
 __all__ = [
     "Comparison",
@@ -35,5 +35,6 @@ __all__ = [
     "training",
     "use",
     "use_features",
+    "use_segments",
     "verdict",
 ]

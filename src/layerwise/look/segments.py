@@ -11,8 +11,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from layerwise.figures import count, number, share
-from layerwise.findings import Bars, Dots, Finding, Rows, Scatter, Section
+from layerwise.findings import Bars, Dots, Finding, Gallery, Rows, Scatter, Section, Tile
 from layerwise.kinds.base import Values
+from layerwise.look.examples import Examples
 from layerwise.look.segment_words import Mark, marks_of
 from layerwise.randomness import Randomness
 from layerwise.segments import Cut, Segments
@@ -30,12 +31,18 @@ MOST_SIZE = 1 << 22  # indicators of a rival
 
 
 def segment_section(
-    cut: Cut, *, values: Values | None = None, spec: Spec | None = None, ids: Sequence[str], seed: int = 0
+    cut: Cut,
+    *,
+    values: Values | None = None,
+    spec: Spec | None = None,
+    examples: Examples | None = None,
+    ids: Sequence[str],
+    seed: int = 0,
 ) -> Section:
     """Everything to be said of the segments of some rows, and of k-means on raw values beside them.
 
     `values` and `spec` are the rows of a table as read, from which segments are told in words; other kinds
-    are told by their most typical rows alone. `ids` (N,) name the rows. The rival sees the same.
+    are told by their most typical rows alone, which `examples` (N,) show. `ids` (N,) name the rows. The rival sees the same.
     """
     found, labels = cut.segments, cut.labels
     raw = _raw(values, spec) if values is not None and spec is not None else cut.traits.scores
@@ -45,7 +52,8 @@ def segment_section(
         plane, axes = _plane(cut, labels, seed)
         findings += [_sizes(labels, cut.probabilities), plane, _silhouettes(axes, labels, seed)]
         parts = [
-            _part(cut, labels, segment, values, spec, ids) for segment in range(cut.probabilities.shape[1])
+            _part(cut, labels, segment, values, spec, examples, ids)
+            for segment in range(cut.probabilities.shape[1])
         ]
     if found.considered is not None:
         findings.append(_rival(raw, labels, found, seed))
@@ -182,6 +190,7 @@ def _part(
     segment: int,
     values: Values | None,
     spec: Spec | None,
+    examples: Examples | None,
     ids: Sequence[str],
 ) -> Section:
     n, size = len(labels), int((labels == segment).sum())
@@ -201,7 +210,7 @@ def _part(
             caveat=_caveat(marks, values is not None),
             pictures=(_table(marks),) if marks else (),
         ),
-        _typical(cut, labels, segment, ids),
+        _typical(cut, labels, segment, examples, ids),
     ]
     return Section(f"segments.{segment + 1}", heading, tuple(findings))
 
@@ -220,11 +229,19 @@ def _table(marks: Sequence[Mark]) -> Rows:
     return Rows(["what sets it apart", "effect"], rows, words, fold=len(rows) > 2 * TOLD)
 
 
-def _typical(cut: Cut, labels: np.ndarray, segment: int, ids: Sequence[str]) -> Finding:
+def _typical(
+    cut: Cut, labels: np.ndarray, segment: int, examples: Examples | None, ids: Sequence[str]
+) -> Finding:
     """The rows nearest the middle of the segment on all principal axes, each of spread 1."""
-    rows = typical(cut, labels, segment)
-    named = [(ids[i], float(cut.probabilities[i, segment])) for i in rows]
-    picture = Rows(["row", "probability"], named, "The rows nearest its middle.")
+    rows, words = typical(cut, labels, segment), "Those nearest its middle."
+    sure = [float(cut.probabilities[i, segment]) for i in rows]
+    picture: Rows | Gallery
+    if examples is None:
+        named = [(ids[i], p) for i, p in zip(rows, sure, strict=True)]
+        picture = Rows(["row", "probability"], named, words)
+    else:
+        tiles = [Tile(examples.show(i), number(p), ids[i]) for i, p in zip(rows, sure, strict=True)]
+        picture = Gallery(tiles, f"{words} Below each how surely it belongs there.", examples=True)
     return Finding(f"segments.{segment + 1}.typical", "Its most typical rows.", pictures=(picture,))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from layerwise.findings import Code, Finding, Section
 
-__all__ = ["use", "use_features"]
+__all__ = ["use", "use_features", "use_segments"]
 
 SPECIAL = set("\"'$`\\!")  # to a shell, between double quotes, or to Python
 
@@ -40,6 +40,16 @@ def use_features(folder: str, *, data: str, options: Sequence[str] = ()) -> Sect
     words = "Features of new data, a network on top of these levels, features in Python, learning once more."
     code = Code("\n".join(lines), words)
     return Section("use", "Use it, or learn once more.", (Finding("use", "", pictures=(code,)),))
+
+
+def use_segments(folder: str, *, data: str, options: Sequence[str] = ()) -> Section:
+    """Two lines: the segments of new data, cutting once more."""
+    lines = (
+        f"layerwise predict {shlex.quote(folder)} NEW --csv segments.csv",
+        shlex.join(["layerwise", "learn", data, *options, "--segments", "auto"]),
+    )
+    code = Code("\n".join(lines), "Which segment new examples are in; segments once more.")
+    return Section("use", "Ask which segment, or cut once more.", (Finding("use", "", pictures=(code,)),))
 
 
 def _quoted(code: str, names: str) -> str:

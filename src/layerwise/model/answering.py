@@ -66,7 +66,7 @@ class Model(Product):
 
     def result(self) -> dict[str, Any]:
         """What `--json` prints: model, task, metrics, split, quarantined, rivals, levels, seconds."""
-        keys = ("metrics", "split", "quarantined", "rivals", "levels", "random_split")
+        keys = ("metrics", "split", "quarantined", "rivals", "levels", "random_split", "segments")
         told = {key: self.about[key] for key in keys if key in self.about}
         return {
             "model": None if self.folder is None else str(self.folder),

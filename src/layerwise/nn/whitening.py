@@ -43,7 +43,8 @@ class Whitening(Stage):
         y = flat[:, :, :height, :width]
         y = y - y.mean((1, 2, 3), keepdim=True)
         spread = y.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(_LEAST)
-        return y.div_(spread)
+        white: Tensor = y.div_(spread)
+        return white
 
     def spec(self, spec: Spec) -> Spec:
         return spec.but(dtype="float32", centre=(), spread=())

@@ -56,13 +56,13 @@ class MeanField(Objective):
         weights = v.new_ones(len(v)) if batch.weights is None else batch.weights.to(v)
         shares = weights / weights.sum().clamp_min(1e-12)
         ours = dbm.variational_free_energy(v, means)
-        theirs = dbm.free_energy(torch.split(self.chains, dbm.sizes[::2], 1))
+        theirs = dbm.free_energy(torch.split(self.chains, list(dbm.sizes[::2]), 1))
         (shares @ ours - theirs.mean()).backward()  # type: ignore[no-untyped-call]
         return {"loss": shares @ error}
 
     def advance(self, net: nn.Module, batch: Batch, rng: Randomness) -> None:  # noqa: ARG002
         dbm = _machine(net)
-        self.chains = self._moved(dbm, torch.split(self.chains, dbm.sizes[::2], 1), rng)
+        self.chains = self._moved(dbm, torch.split(self.chains, list(dbm.sizes[::2]), 1), rng)
 
     def _moved(
         self, dbm: DeepBoltzmannMachine, even: list[Tensor] | tuple[Tensor, ...], rng: Randomness

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, split_rows
 from layerwise.data.source import LeftOut
 from layerwise.errors import DataError
+from layerwise.kinds import TABLE
 from layerwise.kinds.base import Kind, Reader
 from layerwise.look import Known
+from layerwise.look.features import features as level_features
+from layerwise.nn import Pipeline
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.tasks import Task, guess_task, task_named
+from layerwise.values import collate
 from layerwise.workflows.lay import Asked, kind_of, raw_targets
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import all_for_training, every, make_reader, pack, reasons
 
-__all__ = ["Gathered", "Labels", "gather"]
+__all__ = ["Gathered", "Labels", "coded", "gather"]
 
+BATCH = 256
 LEAST_JUDGED = 20  # rows with a label, to fit probes on and to judge them by
 
 
@@ -98,11 +105,13 @@ def gather(
     narrator: Narrator,
     given: Recipe | None = None,
     whole: bool = False,
+    of_tables: Mapping[str, Any] = MappingProxyType({}),
 ) -> Gathered:
     """Open, choose the kind, split and read. A target that is named, or class folders, are only kept as labels.
 
-    With `whole` nothing is held out: whoever asks judges on data of their own. Raises DataError where the
-    recipe that is given is for another kind of data.
+    `reading` holds the reader's settings that a person or recipe fixed, `of_tables` those where the data are a
+    table, all of whose rows are then taken together. With `whole` nothing is held out: whoever asks judges on
+    data of their own. Raises DataError where the recipe that is given is for another kind of data.
     """
     source = open_source(data, name_template=asked.name_template, spool=run)
     roles = _roles(source, asked)
@@ -113,14 +122,14 @@ def gather(
             " leave --recipe out, or give one for these"
         )
     columns = {name: source.columns[name] for name in roles.inputs}
-    if whole:
+    if whole or (of_tables and kind is TABLE):
         split = all_for_training(len(source), asked.seed)
     else:
         near = kind.copies and kind.copies(next(iter(columns.values())))
         split = split_rows(source, roles, None, seed=asked.seed, copies=duplicates(columns, near))
     narrator.say("Reading", f"{source.name}: {len(source):,} {kind.plural}, to learn from without labels")
     narrator.say("Split", split.why)
-    reader = make_reader(kind, reading)
+    reader = make_reader(kind, {**of_tables, **reading} if kind is TABLE else reading)
     reader.fit(columns, split.train)
     store = pack(source, roles.inputs, reader, every(split), run=run, workers=asked.workers)
     gathered = Gathered(
@@ -142,6 +151,17 @@ def gather(
             "Left out", f"{len(gathered.left_out):,}: {reasons(gathered.left_out)} (listed in the report)"
         )
     return gathered
+
+
+def coded(net: Pipeline, gathered: Gathered, rows: np.ndarray) -> np.ndarray:
+    """(n, K) the last level for stored rows, as numbers a probe can be fitted to."""
+    spec, found = net.spec(gathered.spec), []
+    net.eval()
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            taken = gathered.store.take(rows[start : start + BATCH])
+            found.append(level_features(net(collate(taken, gathered.store.spec)), spec))
+    return np.concatenate(found)
 
 
 def _roles(source: Source, asked: Asked) -> Roles:

@@ -14,7 +14,8 @@ from layerwise.data import Packed
 from layerwise.errors import UsageError
 from layerwise.figures import in_seconds
 from layerwise.findings import Section
-from layerwise.model import Features
+from layerwise.kinds import TABLE
+from layerwise.model import Features, Model
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
@@ -27,14 +28,22 @@ from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed
 from layerwise.workflows.prepare import Asked
 from layerwise.workflows.probing import probing
-from layerwise.workflows.review import review
+from layerwise.workflows.review import review, review_rows
 from layerwise.workflows.running import followed, lasting, on_device, on_threads
+from layerwise.workflows.segmenting import (
+    READING,
+    model_of_codes,
+    model_of_table,
+    number_of,
+    of_codes,
+    of_table,
+)
 from layerwise.workflows.settle import read_recipe, reading_settings, settle_without_labels, untrained
 
 __all__ = ["learn", "learn_whole"]
 
 USUAL: Mapping[str, Any] = {
-    "recipe": None, "method": "auto", "settings": {}, "budget": None, "examples": True,
+    "recipe": None, "method": "auto", "segments": None, "settings": {}, "budget": None, "examples": True,
 }  # fmt: skip
 MOST_VALIDATION = 2_000  # rows on which the loss is looked at after each epoch
 EVALUATION_BATCH = 256
@@ -48,28 +57,33 @@ def learn(
     resume: bool = False,
     recipe_file: str | Path | None = None,
     method: str = "auto",
+    segments: str | int | None = None,
     settings: Mapping[str, Any] | None = None,
     budget: float | None = None,
     examples: bool = True,
     narrator: Narrator | None = None,
     **asked: Any,
-) -> Features:
+) -> Features | Model:
     """Learn levels of features from raw data without labels, and say what they are worth.
 
     data      a path (folder, archive, table, arrays), the name of a built-in set, a data frame, or arrays
     out       the folder to write; None keeps the features in memory (`features.save` writes them)
     method    views, masked; "auto" takes what suits the kind of data
+    segments  "auto" or how many: also cut the examples into segments; what comes back then is a Model that
+              says which segment an example is in, or the Features where there are none
     budget    wall time for learning in seconds
     settings  lines of the recipe to change: {"training.rate": 0.01}
     asked     kind, target, inputs, group, name_template, seed, workers: as the options of the command; a
               target is never learned from, it only shows what can be read off the features
 
-    Returns the Features. Raises UsageError, DataError, MachineError or Interrupted, each with a remedy.
+    Returns the Features, or the Model of segments. Raises UsageError, DataError, MachineError or Interrupted,
+    each with a remedy.
     """
     narrator = narrator or Silent()
     options: dict[str, Any] = {
         "recipe": read_recipe(recipe_file).to_json() if recipe_file else None,
         "method": method,
+        "segments": None if segments is None else str(segments),
         "settings": dict(settings or {}),
         "budget": budget,
         "examples": examples,
@@ -77,7 +91,12 @@ def learn(
     if recipe_file and method != "auto":
         raise UsageError("--recipe names the method too: leave --method out")
 
-    def work(choice: Asked, told: Mapping[str, Any], place: Place) -> tuple[Features, Sequence[Section]]:
+    if segments is not None:
+        number_of(segments)
+
+    def work(
+        choice: Asked, told: Mapping[str, Any], place: Place
+    ) -> tuple[Features | Model, Sequence[Section]]:
         return _run(data, choice, told, place, narrator)
 
     return carried(
@@ -91,8 +110,14 @@ def learn(
         overwrite=overwrite,
         resume=resume,
         narrator=narrator,
-        then=lambda _, folder: f"layerwise fit LABELLED --from {folder}",
+        then=_then,
     )
+
+
+def _then(product: Features | Model, folder: Path) -> str:
+    if isinstance(product, Model):
+        return f"layerwise predict {folder} NEW"
+    return f"layerwise fit LABELLED --from {folder}"
 
 
 def learn_whole(
@@ -123,30 +148,53 @@ def learn_whole(
 
 def _run(
     data: Any, asked: Asked, options: Mapping[str, Any], place: Place, narrator: Narrator
-) -> tuple[Features, Sequence[Section]]:
+) -> tuple[Features | Model, Sequence[Section]]:
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
-    reading = reading_settings(given, options["settings"])
-    gathered = gather(data, asked, run=place.run, reading=reading, narrator=narrator, given=given)
+    seed, asks = asked.seed, options["segments"] is not None
+
+    def gathered_by(of_tables: Mapping[str, Any]) -> Gathered:
+        return gather(
+            data,
+            asked,
+            run=place.run,
+            reading=reading_settings(given, options["settings"]),
+            of_tables=of_tables,
+            narrator=narrator,
+            given=given,
+        )
+
+    about = {
+        "folder": place.folder,
+        "data": asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
+        "examples": options["examples"],
+        "narrator": narrator,
+    }
+    number = number_of(options["segments"]) if asks else None
+    gathered, found = gathered_by(READING if asks else {}), None
+    if asks and gathered.kind is TABLE:
+        started = time.monotonic()
+        found = of_table(gathered, number, seed=seed, narrator=narrator)
+        if found.cut.net is not None:
+            model = model_of_table(found.cut, found.cut.net, gathered, time.monotonic() - started, seed=seed)
+            return model, review_rows(model, gathered, found, **about)
+        narrator.say("Segments", f"none: {found.cut.segments.why}; features are learned all the same")
+        gathered = gathered_by({})
     recipe = settle_without_labels(
         gathered,
         given=given,
         method=options["method"],
         settings=options["settings"],
         budget=options["budget"],
-        seed=asked.seed,
+        seed=seed,
     )
     checkpoint = None if place.folder is None else place.run / "checkpoint.safetensors"
     features, made = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator)
-    page = review(
-        features,
-        gathered,
-        made,
-        folder=place.folder,
-        data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
-        examples=options["examples"],
-        narrator=narrator,
-    )
-    return features, page
+    if asks and found is None:
+        found = of_codes(features, gathered, number, seed=seed, narrator=narrator)
+    page = review(features, gathered, made, found, **about)
+    if found is None or found.cut.net is None:
+        return features, page
+    return model_of_codes(found.cut, found.cut.net, features), page
 
 
 def _learned(

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from layerwise import look
 from layerwise.findings import Section
 from layerwise.look import Examples, Known, Parts
 from layerwise.look.features import features as level_features
-from layerwise.model import Features
-from layerwise.nn import Pipeline, describe
+from layerwise.model import Features, Model
+from layerwise.nn import describe
 from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.values import collate
 from layerwise.workflows.account import level_facts, path_text
 from layerwise.workflows.belief import Made
-from layerwise.workflows.gather import Gathered
+from layerwise.workflows.gather import Gathered, coded
 from layerwise.workflows.judge import without_examples
 from layerwise.workflows.narrate import Narrator
+from layerwise.workflows.segmenting import Found, told
 from layerwise.workflows.settle import untrained
 
-__all__ = ["review"]
+__all__ = ["review", "review_rows"]
 
 MOST_ROWS = 4_000  # training rows that probes are fitted on, and held-out rows that are looked at
 BATCH = 256
@@ -35,6 +36,7 @@ def review(
     features: Features,
     gathered: Gathered,
     made: Made | None,
+    segments: Found | None,
     *,
     folder: Path | None,
     data: Sequence[str],
@@ -60,10 +62,14 @@ def review(
         features.net, gathered.spec, kind=kind, store=store, held_rows=held, ids=ids, known=known, seed=seed
     )
     parts = Parts(gathered.train, gathered.validation, gathered.test, gathered.split.why)
+    cut = segments is not None and segments.cut.net is not None
+    first = segments.section.findings[0] if segments is not None and cut else learned.verdict
+    use = look.use_segments if cut else look.use_features
     sections = (
-        Section("verdict", "", (learned.verdict,)),
-        look.use_features(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
-        _data(features, gathered, parts),
+        Section("verdict", "", (replace(first, pictures=()),)),
+        use(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
+        *(() if segments is None else (segments.section,)),
+        data_section(gathered, parts, seed),
         learned.section,
         *(
             ()
@@ -84,7 +90,7 @@ def review(
     )
     features.findings = to_record(sections)
     features.about |= {
-        "verdict": learned.verdict.sentence,
+        "verdict": first.sentence,
         "data": f"{len(gathered.source):,} {kind.plural} from {gathered.source.name}",
         "answer": f"{codes.shape[1]:,} features, learned without labels",
         "network": " -> ".join(s.name for s in features.recipe.network),
@@ -103,20 +109,45 @@ def review(
         "quarantined": [{"path": path_text(x.path), "reason": x.reason} for x in gathered.left_out],
         "levels": [level_facts(part) for part in levels.parts],
         "seconds": {**features.about["seconds"], "judging": time.monotonic() - started},
+        **({} if segments is None else {"segments": told(segments.cut)}),
     }
-    narrator.say("Done", learned.verdict.sentence)
+    narrator.say("Done", *dict.fromkeys((first.sentence, learned.verdict.sentence)))
     return sections if examples else tuple(without_examples(s) for s in sections)
 
 
-def coded(net: Pipeline, gathered: Gathered, rows: np.ndarray) -> np.ndarray:
-    """(n, K) the last level for stored rows, as numbers a probe can be fitted to."""
-    spec, found = net.spec(gathered.spec), []
-    net.eval()
-    with torch.inference_mode():
-        for start in range(0, len(rows), BATCH):
-            taken = gathered.store.take(rows[start : start + BATCH])
-            found.append(level_features(net(collate(taken, gathered.store.spec)), spec))
-    return np.concatenate(found)
+def review_rows(
+    model: Model,
+    gathered: Gathered,
+    found: Found,
+    *,
+    folder: Path | None,
+    data: Sequence[str],
+    examples: bool,
+    narrator: Narrator,
+) -> tuple[Section, ...]:
+    """Everything the page says of a table that was cut into segments."""
+    seed = model.recipe.training.seed
+    segments = found.section
+    verdict = replace(segments.findings[0], pictures=())
+    parts = Parts(gathered.train, gathered.validation, gathered.test, "")
+    sections = (
+        Section("verdict", "", (verdict,)),
+        look.use_segments(str(folder or f"{model.name}-segments"), data=data[0], options=data[1:]),
+        segments,
+        data_section(gathered, parts, seed),
+    )
+    model.findings = to_record(sections)
+    model.about |= {
+        "verdict": verdict.sentence,
+        "data": f"{len(gathered.source):,} {gathered.kind.plural} from {gathered.source.name}",
+        "answer": model.task.sentence,
+        "network": " -> ".join(s.name for s in model.recipe.network),
+        "segments": told(found.cut),
+        "split_why": "none: segments are of all rows",
+        "quarantined": [{"path": path_text(x.path), "reason": x.reason} for x in gathered.left_out],
+    }
+    narrator.say("Done", verdict.sentence, *(part.heading for part in segments.parts))
+    return sections if examples else tuple(without_examples(s) for s in sections)
 
 
 def _thinned(known: Known, drawn: np.ndarray, seed: int) -> Known:
@@ -163,7 +194,8 @@ def _raw(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
     )
 
 
-def _data(features: Features, gathered: Gathered, parts: Parts) -> Section:
+def data_section(gathered: Gathered, parts: Parts, seed: int) -> Section:
+    """What the page says of the data."""
     every = np.arange(len(gathered.store))
     labels = gathered.labels
     return look.data(
@@ -185,7 +217,7 @@ def _data(features: Features, gathered: Gathered, parts: Parts) -> Section:
             ),
         ),
         reading=gathered.reader.choices(),
-        seed=features.recipe.training.seed,
+        seed=seed,
     )
 
 
