@@ -156,7 +156,7 @@ def learned(examples: Examples, net: Pipeline, steps: int = 60) -> Masked:
     for _ in train(net, (phase,), lambda size, rng: examples, seed=0):
         pass
     net.eval()
-    return objective
+    return objective.eval()
 
 
 @torch.no_grad()
@@ -168,7 +168,7 @@ def begun(spec: Spec, net: Pipeline, batch: Batch, **options: Any) -> Masked:
     objective = Masked(spec, **options)
     objective.begin(net, batch, RNG)
     net.eval()
-    return objective
+    return objective.eval()
 
 
 def test_what_is_hidden_is_told_better_than_by_who_sees_nothing(examples):

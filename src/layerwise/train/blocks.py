@@ -102,7 +102,7 @@ class _Told(nn.Module):
     def __init__(self, width: int, channels: int, lengths: Sequence[int], block: Sequence[int]) -> None:
         super().__init__()
         self.block = tuple(block)
-        level = Dense.from_spec(vector(width), width=WIDTH, norm="layer")
+        level = Dense.from_spec(vector(width), width=WIDTH, norm="batch")
         self.code = nn.Sequential(level, nn.Linear(WIDTH, WIDTH))
         self.place = nn.Parameter(torch.randn(*self._grid(lengths), WIDTH))
         self.values = nn.Linear(WIDTH, channels * prod(block))
