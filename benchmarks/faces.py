@@ -9,8 +9,8 @@ What each level's units look for is kept as pictures: weighted linear combinatio
 
 Do the units of a level find a part of a face? A unit's home is where its response peaks on the median picture it
 learned from. On people it has never seen, its peak is at home where it is at most 4 pixels away, a twelfth of a
-picture's width. The score of a person is the share of units and pictures where that is so, less the same share
-of the same network with random filters: of each kernel the spectrum is kept and the phases are drawn anew, and the level
+picture's width. The score of a person is the share of units and pictures where that is so, less the same
+share of the same network with random filters: of each kernel the spectrum is kept and the phases are drawn anew, and the level
 below is as active, unit for unit, as the learned one. The interval is over people.
 
 The last 10 people are scored once per seed. Choices were made with --validate, which learns from the first 24,

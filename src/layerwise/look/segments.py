@@ -42,7 +42,8 @@ def segment_section(
     """Everything to be said of the segments of some rows, and of k-means on raw values beside them.
 
     `values` and `spec` are the rows of a table as read, from which segments are told in words; other kinds
-    are told by their most typical rows alone, which `examples` (N,) show. `ids` (N,) name the rows. The rival sees the same.
+    are told by their most typical rows alone, which `examples` (N,) show. `ids` (N,) name the rows. The rival
+    sees the same.
     """
     found, labels = cut.segments, cut.labels
     raw = _raw(values, spec) if values is not None and spec is not None else cut.traits.scores
