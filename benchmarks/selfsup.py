@@ -280,7 +280,7 @@ def clips(_draws: int, *, validate: bool) -> Problem:
 
     labelled = {"epochs": 40, "batch": 32, "alter": {"shift_seconds": 0.5, "gain_db": 6.0}}
     parts = tuple(map(part, used))
-    return posed("esc10", SOUND, patches_of_sounds, store, labels, parts, epochs=60, labelled=labelled)
+    return posed("esc10", SOUND, patches_of_sounds, store, labels, parts, epochs=40, labelled=labelled)
 
 
 def posed(
@@ -288,7 +288,7 @@ def posed(
     epochs: float, labelled: Mapping[str, Any],
 ) -> Problem:  # fmt: skip
     """The problem with the kind's own recipe of two views, so many passes long."""
-    precision = "bfloat16" if device.machine().bfloat16 else "float32"
+    precision = "bfloat16" if kind is IMAGE and device.machine().bfloat16 else "float32"
     recipe = kind.methods["views"](store.spec, len(parts[0].seen))
     recipe = recipe._replace(training=replace(recipe.training, epochs=epochs, precision=precision))
     training = Training(rate=2e-3, decay=0.05, average=0.998, precision=precision, **labelled)
