@@ -261,8 +261,8 @@ def pictures(draws: int, *, validate: bool) -> Problem:
     part = Part("all", seen, tuple(drawn(number) for number in range(draws)))
     store = Store(spec, {ONLY: x}, np.arange(len(x)), rejected={}, facts={})
     patches = partial(patches_of_pictures, centroids=1_600)
-    labelled = {"epochs": 80, "batch": 128, "alter": {"shift": 4, "flip": True}}
-    return posed("cifar10", IMAGE, patches, store, y, (part,), epochs=24, labelled=labelled)
+    labelled = {"epochs": 40, "batch": 128, "alter": {"shift": 4, "flip": True}}
+    return posed("cifar10", IMAGE, patches, store, y, (part,), epochs=22, labelled=labelled)
 
 
 def clips(_draws: int, *, validate: bool) -> Problem:
