@@ -13,6 +13,7 @@ from layerwise.randomness import Randomness
 from layerwise.segments.evidence import Evidence, null_stability, studied
 from layerwise.segments.mixture import Covariance, Mixture, fitted
 from layerwise.segments.traits import Traits
+from layerwise.segments.tuned import tuned
 
 __all__ = ["Segments", "find_segments"]
 
@@ -24,7 +25,7 @@ SPLITS = 6
 NULLS = 10
 STARTS = 12
 CLOSE = 0.05  # to the highest stability
-APART = 0.1  # p-value
+APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
 STEADY = 0.75  # and of a peak
 
@@ -64,8 +65,9 @@ def find_segments(
     segments and compared. The covariance counts under which new rows are likeliest, and the largest number
     whose stability is within 0.05 of the highest, or is a peak above 0.75 at which all segments have gaps
     between them: few large segments are steady too where each holds several. There are segments at all where,
-    at some number, all have gaps between them (p < 0.1), and where the stability is above one half and above
-    that of ten structureless tables. They are then fitted on at most 20,000 rows.
+    at some number, all have gaps between them (p <= 0.25), and where the stability is above one half and above
+    that of ten structureless tables. They are then fitted on at most 20,000 rows and, where covariances of
+    their own are allowed, tuned.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -90,7 +92,8 @@ def find_segments(
     found = None
     if number is not None or not why:
         rows = _drawn(traits, FITTED, rng.at("fit"))
-        found = fitted(rows, considered or 1, covariance, rng=rng.at("fit"), starts=STARTS).by_size(rows)
+        found = fitted(rows, considered or 1, covariance, rng=rng.at("fit"), starts=STARTS)
+        found = (tuned(found, rows) if "own" in covariances else found).by_size(rows)
     return Segments(
         found, evidence, considered, null, why or _reason(evidence, considered), number is not None
     )

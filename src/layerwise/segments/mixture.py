@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from layerwise.randomness import Randomness
 from layerwise.segments.traits import Traits
 
-__all__ = ["Covariance", "Mixture", "encoded", "fitted"]
+__all__ = ["TINY", "Covariance", "Mixture", "encoded", "fitted"]
 
 Covariance: TypeAlias = Literal["own", "shared"]
 
