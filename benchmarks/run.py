@@ -30,6 +30,7 @@ NAMES = (
     "few_labels",
     "masked",
     "selfsup",
+    "segments",
     "page",
 )
 
