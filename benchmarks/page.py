@@ -29,7 +29,7 @@ def figure(result: Mapping[str, Any]) -> str:
     return "; ".join(told)
 
 
-ASIDE = ("seed", "n", "minutes", "machine", "split", "seconds", "levels", "metrics", "shuffled_probes", "planted", "structureless")
+ASIDE = ("seed", "n", "minutes", "machine", "split", "seconds", "levels", "metrics", "shuffled_probes")
 
 
 def _plain(value: object) -> str:
