@@ -177,7 +177,8 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="views (two views of an example agree) or masked (hidden parts are told).",
+    help="views (two views of an example agree), masked (hidden parts are told) or, for pictures, dbn"
+    " (restricted Boltzmann machines, one on the other).",
 )
 @click.option(
     "--segments",

@@ -19,7 +19,7 @@ from layerwise.model import Features, Model
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
-from layerwise.train import Batches, Data, Descent, Done, Masked, Phase, TwoViews, projector
+from layerwise.train import Batches, Data, Descent, Done, Masked, Phase, TwoViews, find_rate, projector
 from layerwise.train.pieces import on
 from layerwise.workflows.belief import Made, believed
 from layerwise.workflows.carrying import carried, chosen
@@ -29,7 +29,7 @@ from layerwise.workflows.place import Place, placed
 from layerwise.workflows.prepare import Asked
 from layerwise.workflows.probing import probing
 from layerwise.workflows.review import review, review_rows
-from layerwise.workflows.running import followed, lasting, on_device, on_threads
+from layerwise.workflows.running import followed, lasting, on_device, on_threads, rated
 from layerwise.workflows.segmenting import (
     READING,
     model_of_codes,
@@ -38,7 +38,13 @@ from layerwise.workflows.segmenting import (
     of_codes,
     of_table,
 )
-from layerwise.workflows.settle import read_recipe, reading_settings, settle_without_labels, untrained
+from layerwise.workflows.settle import (
+    SEARCH,
+    read_recipe,
+    reading_settings,
+    settle_without_labels,
+    untrained,
+)
 
 __all__ = ["learn", "learn_whole"]
 
@@ -188,7 +194,8 @@ def _run(
         seed=seed,
     )
     checkpoint = None if place.folder is None else place.run / "checkpoint.safetensors"
-    features, made = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+    search = SEARCH in options["settings"].items()
+    features, made = _learned(gathered, recipe, checkpoint=checkpoint, narrator=narrator, search=search)
     if asks and found is None:
         found = of_codes(features, gathered, number, seed=seed, narrator=narrator)
     page = review(features, gathered, made, found, **about)
@@ -198,7 +205,12 @@ def _run(
 
 
 def _learned(
-    gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator
+    gathered: Gathered,
+    recipe: Recipe,
+    *,
+    checkpoint: Path | None,
+    narrator: Narrator,
+    search: bool = False,
 ) -> tuple[Features, Made | None]:
     """The recipe's network, trained on the training rows; and what it makes up, where it can."""
     net = untrained(recipe, gathered.spec, None)
@@ -213,9 +225,11 @@ def _learned(
     started = time.monotonic()
     made: Made | None = None
     if recipe.training.method == "dbn":
+        if search:
+            raise UsageError("no rate is searched for with --method dbn: leave training.rate=search out")
         done, made = believed(net, gathered, recipe, checkpoint=checkpoint, narrator=narrator)
     else:
-        done = _descended(net, gathered, recipe, checkpoint=checkpoint, narrator=narrator)
+        recipe, done = _descended(net, gathered, recipe, checkpoint, narrator, search=search)
         recipe = lasting(recipe, done, narrator)
     seconds = time.monotonic() - started
     narrator.say("Learned", f"in {in_seconds(seconds)}")
@@ -233,21 +247,32 @@ def _learned(
 
 
 def _descended(
-    net: Pipeline, gathered: Gathered, recipe: Recipe, *, checkpoint: Path | None, narrator: Narrator
-) -> Done:
-    """All levels at once, by the gradient of the method's loss."""
+    net: Pipeline,
+    gathered: Gathered,
+    recipe: Recipe,
+    checkpoint: Path | None,
+    narrator: Narrator,
+    *,
+    search: bool,
+) -> tuple[Recipe, Done]:
+    """All levels at once, by the gradient of the method's loss; a rate that was searched for is in the recipe."""
     objective = _objective(gathered, recipe, net)
-    plan = (Phase.of(recipe.training, objective, name="learn"),)
-    with on_device(net, plan, recipe) as where:
-        return followed(
+    phase = Phase.of(recipe.training, objective, name="learn")
+    with on_device(net, (phase,), recipe) as where:
+        examples = _examples(gathered, where)
+        if search:
+            recipe = rated(recipe, find_rate(net, phase, examples, seed=recipe.training.seed), narrator)
+            phase = Phase.of(recipe.training, objective, name="learn")
+        done = followed(
             net,
-            plan,
-            _examples(gathered, where),
+            (phase,),
+            examples,
             seed=recipe.training.seed,
             checkpoint=checkpoint,
             evaluate=_evaluate(gathered, objective, recipe.training.seed),
             narrator=narrator,
         )
+    return recipe, done
 
 
 def _objective(gathered: Gathered, recipe: Recipe, net: Pipeline) -> Descent:

@@ -16,11 +16,11 @@ from layerwise import device
 from layerwise.errors import Interrupted
 from layerwise.figures import in_seconds
 from layerwise.recipe import Recipe
-from layerwise.train import Data, Done, Epoch, Event, Plan, Recovered, Step, train
+from layerwise.train import Data, Done, Epoch, Event, Plan, RateSearch, Recovered, Step, train
 from layerwise.train.running import Evaluate
 from layerwise.workflows.narrate import Narrator
 
-__all__ = ["followed", "lasting", "on_device", "on_threads"]
+__all__ = ["followed", "lasting", "on_device", "on_threads", "rated"]
 
 FEW_STEPS = 100
 
@@ -70,6 +70,14 @@ def on_threads(recipe: Recipe, multiply_adds: int) -> Recipe:
     number = device.threads_for(work)
     why = f"a step is {work / 1e6:,.0f} million multiply-adds"
     return recipe.but("training.threads", number, why)
+
+
+def rated(recipe: Recipe, found: RateSearch, narrator: Narrator) -> Recipe:
+    """The recipe with the rate that was found."""
+    why = f"a tenth of where the loss was lowest of {len(found.rates)} rates tried"
+    recipe = recipe.but("training.rate", float(f"{found.rate:.3g}"), why)
+    narrator.say("Rate", f"{recipe.training.rate:g}: {why}")
+    return recipe
 
 
 def lasting(recipe: Recipe, done: Done, narrator: Narrator) -> Recipe:

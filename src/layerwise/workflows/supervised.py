@@ -16,10 +16,10 @@ from layerwise.model import Model, Product, outputs_of
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
-from layerwise.train import Data, Phase, Plan, RateSearch, Supervised, find_rate
+from layerwise.train import Data, Phase, Plan, Supervised, find_rate
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
-from layerwise.workflows.running import followed, lasting, on_device, on_threads
+from layerwise.workflows.running import followed, lasting, on_device, on_threads, rated
 from layerwise.workflows.settle import untrained
 
 __all__ = ["answer_rows", "supervised"]
@@ -62,7 +62,7 @@ def supervised(
         examples = _examples(prepared, where)
         if search:
             found = find_rate(net, plan[-1], examples, seed=recipe.training.seed)
-            recipe = _rated(recipe, found, narrator)
+            recipe = rated(recipe, found, narrator)
             plan = _plan(prepared, recipe, net, known)
         done = followed(
             net,
@@ -106,14 +106,6 @@ def _begun(net: Pipeline, start: Product) -> tuple[str, ...]:
     for name in names:
         net.get_submodule(name).load_state_dict(known[name].state_dict())
     return names
-
-
-def _rated(recipe: Recipe, found: RateSearch, narrator: Narrator) -> Recipe:
-    """The recipe with the rate that was found."""
-    why = f"a tenth of where the loss was lowest of {len(found.rates)} rates tried"
-    recipe = recipe.but("training.rate", float(f"{found.rate:.3g}"), why)
-    narrator.say("Rate", f"{recipe.training.rate:g}: {why}")
-    return recipe
 
 
 def _plan(prepared: Prepared, recipe: Recipe, net: Pipeline, known: tuple[str, ...]) -> Plan:
