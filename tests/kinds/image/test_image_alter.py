@@ -123,6 +123,7 @@ def test_a_crop_shows_a_part_of_the_picture_larger() -> None:
     assert area.min() > 0.25 - 0.02
     assert area.max() < 1 + 0.02
     assert area.max() - area.min() > 0.5
+    assert area.mean().item() == pytest.approx(0.625, abs=0.1)
     aspect = wide / tall
     assert ((aspect > 9 / 16 - 0.02) & (aspect < 16 / 9 + 0.02)).all()
     assert aspect.std() > 0.1
@@ -152,6 +153,8 @@ def test_hue_turns_colours_and_saturation_stretches_them_about_grey() -> None:
     assert torch.allclose(stretched - mean, factor[:, None, None, None] * (x - mean), atol=1e-2)
     assert factor.min() > 0.49
     assert factor.max() < 1.51
+    both = altered({"hue_degrees": 90.0, "saturation": 0.5}, x)  # the same key draws the same factors
+    assert torch.allclose((both - mean).norm(dim=1), (stretched - mean).norm(dim=1), atol=1e-2)
 
 
 def test_blur_keeps_the_sum_of_a_point_and_spreads_it() -> None:
