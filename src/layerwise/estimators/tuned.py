@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from copy import deepcopy
 from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from layerwise.data import Store
 from layerwise.errors import UsageError, shown
 from layerwise.estimators.inputs import seed_of
-from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.estimators.labelled import Labelled
 from layerwise.nn import Pipeline
 from layerwise.randomness import Randomness
 from layerwise.tasks import Classify, Task
@@ -25,15 +23,13 @@ from layerwise.workflows.discriminating import tuning
 __all__ = ["Tuned"]
 
 
-class Tuned(ClassifierMixin, Unlabelled):  # type: ignore[misc]
+class Tuned(ClassifierMixin, Labelled):  # type: ignore[misc]
     """A deep density of X; with y, a network begun with its weights, which predicts. The density stays."""
 
     visible: Literal["bernoulli", "gaussian"] = "bernoulli"
     epochs: float
-    tuning: float
     dropout: float
     random_state: Any
-    net_: Pipeline | None
 
     @abstractmethod
     def _learn(self, store: Store, seed: int) -> None:
@@ -57,19 +53,6 @@ class Tuned(ClassifierMixin, Unlabelled):  # type: ignore[misc]
             self.net_ = None if codes is None else self._tuned(codes, Classify.fit(codes), store, seed)
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """(N, C) probabilities, in the order of `classes_`."""
-        check_is_fitted(self)
-        if self.net_ is None:
-            raise UsageError("this network was fitted without y, so it knows no classes: call fit(X, y)")
-        net = deepcopy(self.net_).double().eval()
-        return self._mapped(X, lambda v: torch.softmax(net(v), 1))
-
-    def predict(self, X: Any) -> np.ndarray:
-        """(N,) the most probable class of each example."""
-        best = self.predict_proba(X).argmax(1)
-        return np.asarray(self.classes_[best])
-
     def _phase(self, task: Task) -> Phase:
         return tuning(task, epochs=self.tuning, dropout=self.dropout > 0)
 
@@ -80,20 +63,6 @@ class Tuned(ClassifierMixin, Unlabelled):  # type: ignore[misc]
             raise UsageError(f"n and sweeps must be at least 1, got {n} and {sweeps}")
         generator = Randomness(seed_of(random_state)).generator("estimator samples")
         return self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)], generator
-
-    def _codes(self, y: Any, store: Store) -> np.ndarray:
-        """The numbers of the classes of the stored examples; sets `classes_`."""
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        given = len(store) + len(store.rejected)
-        if len(y) != given:
-            raise UsageError(f"X has {given} rows and y has {len(y)}: give a class for each row")
-        self.classes_, codes = np.unique(y[store.rows], return_inverse=True)
-        if len(self.classes_) < 2:
-            raise UsageError(
-                "y holds one class, and a classifier needs at least 2 to tell apart: leave y out for the stack alone"
-            )
-        return codes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
