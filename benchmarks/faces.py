@@ -7,12 +7,11 @@ hierarchical representations": whitened pictures of 30 people, three convolution
 with probabilistic max-pooling, each learned on the pooling units of the one below by contrastive divergence.
 What each level's units look for is kept as pictures: weighted linear combinations of the level below.
 
-Do the units of a level find a part of a face? A unit's home is where its response peaks on the median picture
-it learned from. On people it has never seen, its peak is at home where it is at most 4 pixels away, a twelfth
-of a picture's width. The score of a person is the share of units and pictures where that is so, less the same
-share of the same network with random filters: of each kernel the spectrum is kept and the phases are drawn
-anew, and the level below is as active, unit for unit, as the learned one.
-The interval is over people.
+Do the units of a level find a part of a face? A unit's home is where its response peaks, by the median of the
+pictures that it learned from. On people it has never seen, its peak is at home where it is at most 4 pixels away,
+a twelfth of a picture's width. The score of a person is the share of units and pictures where that is so, less
+the same share of the same network with random filters: of each kernel the spectrum is kept and the phases are
+drawn anew, and the level below is as active, unit for unit, as the learned one. The interval is over people.
 
 The last 10 people are scored once per seed. Choices were made with --validate, which learns from the first 24,
 scores the next 6 and keeps nothing. A run that was stopped goes on where it was.

@@ -276,9 +276,10 @@ def network() -> RestrictedBoltzmannMachine:
     return rbm
 
 
-def plan(way: str, steps: int = 13) -> tuple[Phase, ...]:
+def plan(way: str, steps: int = 13, precision: str = "float32") -> tuple[Phase, ...]:
     make = optimiser("sgd", rate=0.1, momentum=0.5, decay=2e-4)
-    return (Phase("rbm", ContrastiveDivergence(**WAYS[way]), make, size=16, steps=steps, schedule=constant),)
+    objective = ContrastiveDivergence(**WAYS[way])
+    return (Phase("rbm", objective, make, size=16, steps=steps, schedule=constant, precision=precision),)
 
 
 def run(net: nn.Module, phases, **options):
@@ -298,15 +299,51 @@ def test_training_makes_data_likely(way):
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("way", ["pcd", "tempered", "sparse"])
+@pytest.mark.parametrize("way", ["pcd", "sparse"])
+def test_in_bfloat16_only_products_are_rounded(way):
+    """Gradients are float32 and within a hundredth of the float32 ones; chains are float32 too."""
+    rbm, batch = machine(8, 4).float(), Batch(Rows(Randomness(0)).x, None, torch.rand(64), torch.arange(64))
+    objective = ContrastiveDivergence(**WAYS[way])
+    objective.begin(rbm, batch, Randomness(4))
+    rbm.start_at(batch.inputs.mean(0))
+    exact = gradients(objective, rbm, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = gradients(objective, rbm, batch)
+        objective.advance(rbm, batch, Randomness(5))
+    for one, other in zip(exact, rounded, strict=True):
+        assert other.dtype == torch.float32
+        assert (one - other).norm() < 0.01 * one.norm()
+    assert not torch.equal(exact[0], rounded[0])
+    assert {b.dtype for b in objective.buffers()} <= {torch.float32}
+
+
+def test_training_in_bfloat16_makes_data_as_likely():
+    x = Rows(Randomness(0)).x
+    reached = []
+    for precision in ("float32", "bfloat16"):
+        net = network()
+        for _ in run(net, plan("pcd", 400, precision)):
+            pass
+        assert net.weight.dtype == torch.float32
+        reached.append(log_likelihood(net, x, exact_log_partition(net)).value)
+    assert reached[0] != reached[1]
+    assert reached[1] == pytest.approx(reached[0], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("way", "precision"),
+    [("pcd", "float32"), ("pcd", "bfloat16"), ("tempered", "float32"), ("sparse", "float32")],
+)
 @pytest.mark.parametrize("stop_at", [0, 1, 4, 12])
-def test_killed_and_resumed_it_ends_bit_identical_with_its_chains(way, stop_at, tmp_path, monkeypatch):
+def test_killed_and_resumed_it_ends_bit_identical_with_its_chains(
+    way, precision, stop_at, tmp_path, monkeypatch
+):
     monkeypatch.setattr(loop_module, "WRITING", float("inf"))
-    whole, resumed = plan(way), plan(way)
+    whole, resumed = plan(way, precision=precision), plan(way, precision=precision)
     one, other = network(), network()
     for _ in run(one, whole):
         pass
-    events = run(network(), plan(way), checkpoint=tmp_path / "c")
+    events = run(network(), plan(way, precision=precision), checkpoint=tmp_path / "c")
     taken = itertools.count()
     for event in events:
         if isinstance(event, Step) and next(taken) >= stop_at:

@@ -133,11 +133,12 @@ class ConvolutionalRBM(Harmonium):
 
     def hidden_input(self, v: Tensor) -> Tensor:
         """Pictures as `seen` gives them to (N, K, H, W)."""
-        return F.conv2d(v, self.weight, self.hidden_bias.flatten())
+        return F.conv2d(v, self.weight, self.hidden_bias.flatten()).to(v.dtype)
 
     def visible_input(self, h: Tensor, *, beta: float | Tensor = 1.0) -> Tensor:
         """(N, K, H, W) to pictures as `seen` gives them."""
-        return F.conv_transpose2d(scaled(h, beta), self.weight, self.visible_bias.flatten())
+        y = F.conv_transpose2d(scaled(h, beta), self.weight, self.visible_bias.flatten())
+        return y.to(h.dtype)
 
     def contrast(self, v: Tensor, h: Tensor, other_v: Tensor, other_h: Tensor) -> Tensor:
         """(K, C, size, size)."""

@@ -20,6 +20,9 @@ class Harmonium(Stage):
     adds is how its `weight` ties one layer to the other. Units that share a bias have an axis of length 1 in
     it.
 
+    Where products run in lower precision (autocast), states, inputs and slopes keep the precision of what went
+    in: only the products are rounded.
+
     `beta` is an inverse temperature: it scales W and c, and leaves b and the costs, so that at 0 the visible
     units are independent and follow b. One number, or one for each row (N,).
     """

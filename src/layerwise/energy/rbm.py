@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from layerwise.energy.harmonium import Harmonium, scaled
@@ -75,14 +76,17 @@ class RestrictedBoltzmannMachine(Harmonium):
 
     def hidden_input(self, v: Tensor) -> Tensor:
         """(N, V) to (N, H)."""
-        return torch.addmm(self.hidden_bias, v, self.weight)
+        return torch.addmm(self.hidden_bias, v, self.weight).to(v.dtype)
 
     def visible_input(self, h: Tensor, *, beta: float | Tensor = 1.0) -> Tensor:
         """(N, H) to (N, V)."""
-        return torch.addmm(self.visible_bias, scaled(h, beta), self.weight.t())
+        return F.linear(scaled(h, beta), self.weight, self.visible_bias).to(h.dtype)
 
     def contrast(self, v: Tensor, h: Tensor, other_v: Tensor, other_h: Tensor) -> Tensor:
         """(V, H)."""
+        if torch.is_autocast_enabled(v.device.type):  # one sum, so that the difference is rounded once
+            both = torch.mm(torch.cat([v, other_v]).t(), torch.cat([h, -other_h]))
+            return both.to(self.weight.dtype)
         return torch.mm(v.t(), h).addmm_(other_v.t(), other_h, alpha=-1)
 
     def spec(self, _spec: Spec) -> Spec:

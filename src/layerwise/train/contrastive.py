@@ -191,12 +191,17 @@ def _shares(batch: Batch) -> Tensor | None:
 
 def _shared(h: Tensor, shares: Tensor | None) -> Tensor:
     """Each row times its share, in place."""
-    return h.div_(len(h)) if shares is None else h.mul_(shares.view(-1, *(1,) * (h.ndim - 1)))
+    return h.div_(len(h)) if shares is None else h.mul_(_rows(shares, h))
 
 
 def _mean(x: Tensor, shares: Tensor | None) -> Tensor:
     """(N, ...) to (...)."""
-    return x.mean(0) if shares is None else torch.tensordot(shares.to(x.dtype), x, 1)
+    return x.mean(0) if shares is None else (x * _rows(shares, x)).sum(0)
+
+
+def _rows(shares: Tensor, x: Tensor) -> Tensor:
+    """(N,) as (N, 1, ...), to be multiplied with x."""
+    return shares.to(x.dtype).view(-1, *(1,) * (x.ndim - 1))
 
 
 def _tied(x: Tensor, bias: Tensor) -> Tensor:
@@ -218,7 +223,7 @@ def _active(rbm: Harmonium, v: Tensor, shares: Tensor | None) -> Tensor:
 def _error(v: Tensor, mean: Tensor, shares: Tensor | None) -> Tensor:
     """The mean square of what the reconstruction misses, a visible unit."""
     errors = (v - mean).square_().flatten(1).mean(1)
-    return errors.mean() if shares is None else errors @ shares.to(v.dtype) / shares.sum().clamp_min(1e-12)
+    return errors.mean() if shares is None else (errors * shares).sum() / shares.sum().clamp_min(1e-12)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:

@@ -119,7 +119,7 @@ class Running:
         try:
             with _given_back(self._dice):
                 self.optimiser.step(closure)  # type: ignore[arg-type]
-                with torch.no_grad():
+                with torch.no_grad(), self.precision():
                     self.phase.objective.advance(self.net, batch, rng)
                     for constrain in self._constrain:
                         constrain()
