@@ -40,7 +40,7 @@ class Whitening(Stage):
         mirrored = torch.cat([x, x.flip(3)], 3)
         mirrored = torch.cat([mirrored, mirrored.flip(2)], 2)
         flat = torch.fft.irfft2(torch.fft.rfft2(mirrored) * self.gain, s=mirrored.shape[2:])
-        y = flat[:, :, :height, :width]
+        y: Tensor = flat[:, :, :height, :width]
         y = y - y.mean((1, 2, 3), keepdim=True)
         spread = y.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(_LEAST)
         white: Tensor = y.div_(spread)
