@@ -43,8 +43,7 @@ class Whitening(Stage):
         y: Tensor = flat[:, :, :height, :width]
         y = y - y.mean((1, 2, 3), keepdim=True)
         spread = y.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(_LEAST)
-        white: Tensor = y.div_(spread)
-        return white
+        return y / spread
 
     def spec(self, spec: Spec) -> Spec:
         return spec.but(dtype="float32", centre=(), spread=())
