@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from layerwise.randomness import Randomness
 from layerwise.segments.mixture import Mixture, encoded, fitted
 from layerwise.segments.traits import Traits, traits_of_columns
+from layerwise.segments.tuned import tuned
 
 RNG = Randomness(0)
 
@@ -73,3 +75,20 @@ def test_segments_come_in_order_of_size() -> None:
     for mixture in (found, turned):
         sizes = np.bincount(mixture.by_size(traits).logits(traits).argmax(1), minlength=2)
         assert sizes[0] >= sizes[1] > 0
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_tuning_sees_correlations_that_segments_share(number: int) -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(number, size=900)
+    means = rng.normal(size=(number, 5)) * 1.6
+    factor = rng.normal(size=(900, 1)) * np.array([1.2, -1.2, 1.2, -1.2, 1.2])
+    x = means[labels] + factor + rng.normal(size=(900, 5)) * np.linspace(0.4, 0.8, number)[labels][:, None]
+    traits = traits_of_columns((x - x.mean(0)) / x.std(0), np.empty((900, 0), int), (), rng=RNG)
+    begun = fitted(traits, number, "shared", rng=RNG, starts=4)
+    plain = fitted(traits, number, "own", rng=RNG, starts=4)
+    found = tuned(begun, traits)
+    assert found.covariance == "own"
+    reached = [adjusted_rand_score(labels, m.logits(traits).argmax(1)) for m in (found, plain)]
+    assert reached[0] > 0.9
+    assert reached[0] > reached[1] + 0.1

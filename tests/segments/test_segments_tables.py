@@ -77,7 +77,9 @@ def test_a_product_assigns_new_rows_as_the_first(tmp_path: Path) -> None:
     counts = tuple(int(c) for c in np.bincount(cut.labels, minlength=3))
     task = Classify(classes=(1, 2, 3), counts=counts)
     recipe = Recipe("table", "classify", {}, cut.recipe, Training(epochs=1), {})
-    model = Model("segments", TABLE, reader, cut.net, task, recipe, names, {}, {}, [], None)
+    model = Model(
+        name="segments", kind=TABLE, reader=reader, net=cut.net, task=task, recipe=recipe, inputs=names
+    )
     model.save(tmp_path / "model")
     again = load(tmp_path / "model").predict(frame)
     assert list(again.answer) == [int(label) + 1 for label in cut.labels]

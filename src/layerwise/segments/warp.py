@@ -32,9 +32,9 @@ def warped(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     move, powers, unit = (_box_cox, POWERS, centre) if positive else (_yeo_johnson, BENDS, _spread(known))
 
     def scaled(x: np.ndarray) -> np.ndarray:
-        return (
-            np.clip(x / unit, 1 / REACH, REACH) if positive else np.clip((x - centre) / unit, -REACH, REACH)
-        )
+        x = x if positive else x - centre
+        held = np.clip(x, -REACH * unit, REACH * unit) / unit  # held first: a tiny unit would overflow
+        return np.maximum(held, 1 / REACH) if positive else held
 
     middle = scaled(np.clip(known, low, high))
     power = max(powers, key=lambda p: _likelihood(middle, p, move))
