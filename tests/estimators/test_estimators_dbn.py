@@ -44,6 +44,14 @@ def test_tells_classes_apart(digits, tuned):
     assert set(named.predict(X[300:400])) <= set(names)
 
 
+def test_dropout_tunes_too(digits):
+    X, y = digits
+    dropped = DeepBeliefNetwork([48], epochs=5, tuning=30, dropout=0.2).fit(X[:1300], y[:1300])
+    assert dropped.score(X[1300:], y[1300:]) > 0.9
+    assert [name for name, _ in dropped.net_.stages()] == ["noise", "code", "answer"]
+    assert dropped.net_.code.dropout == 0.2
+
+
 def test_the_network_begins_with_the_stack(digits, tuned):
     """Its levels are still near those of the stack after one batch of tuning, and further off after many."""
     X, y = digits
