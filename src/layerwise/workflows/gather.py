@@ -13,7 +13,7 @@ import torch
 
 from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, split_rows
 from layerwise.data.source import LeftOut
-from layerwise.errors import DataError
+from layerwise.errors import DataError, listed, shown, suggest
 from layerwise.kinds import TABLE
 from layerwise.kinds.base import Kind, Reader
 from layerwise.look import Known
@@ -118,7 +118,7 @@ def gather(
     kind, why = kind_of(source, roles, asked.kind)
     if given is not None and given.kind != kind.name:
         raise DataError(
-            f"the recipe is for data of kind {given.kind}, {source.called} holds {kind.plural}:"
+            f"the recipe is for data of kind {shown(given.kind)}, {source.called} holds {kind.plural}:"
             " leave --recipe out, or give one for these"
         )
     columns = {name: source.columns[name] for name in roles.inputs}
@@ -174,7 +174,8 @@ def _roles(source: Source, asked: Asked) -> Roles:
     for name in (*asked.inputs, *([group] if group else [])):
         if name not in source.columns:
             raise DataError(
-                f"no column {name!r} in {source.called}; its columns: {', '.join(source.columns)}"
+                f"no column {shown(name)} in {source.called}{suggest(name, source.columns) or '.'}"
+                f" Its columns: {listed(source.columns)}"
             )
     inputs = asked.inputs or source.inputs or tuple(name for name in source.columns if name != group)
     return Roles(inputs, (), group)

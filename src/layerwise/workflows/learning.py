@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from layerwise.data import Packed
-from layerwise.errors import UsageError
+from layerwise.errors import UsageError, listed, shown, suggest
 from layerwise.figures import in_seconds
 from layerwise.findings import Section
 from layerwise.kinds import TABLE
@@ -282,7 +282,10 @@ def _objective(gathered: Gathered, recipe: Recipe, net: Pipeline) -> Descent:
     if method == "masked":
         return Masked(spec)
     if method != "views":
-        raise UsageError(f"no method {method!r} without labels; methods: {', '.join(kind.methods)}")
+        raise UsageError(
+            f"no method {shown(method)} without labels{suggest(method, kind.methods) or '.'}"
+            f" Methods: {listed(kind.methods)}"
+        )
     if alter is None:
         raise UsageError(
             "two views of an example must differ: raise one of the recipe's training.alter lines"
