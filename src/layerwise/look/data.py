@@ -53,18 +53,20 @@ def data(
     notes: Sequence[str] = (),
     reading: tuple[Mapping[str, Any], Mapping[str, str]] = ({}, {}),
     other_split: OtherSplit | None = None,
+    role: str = "the answer is",
     seed: int = 0,
 ) -> Section:
-    """`targets` (N, ...) encoded, `groups` (N,) and `examples` are of all stored rows, in their order.
+    """What the data are.
 
-    Without `task` and `targets` nothing is said of answers. `reading` is what the reader chose, and why;
-    `notes` are guesses, a sentence each.
+    `targets` (N, ...) encoded, `groups` (N,) and `examples` are of all stored rows, in their order; `role` says
+    what targets are for. Without `task` and `targets` nothing is said of answers. `reading` is what the reader
+    chose, and why; `notes` are guesses, a sentence each.
     """
     things, n = examples.kind.plural, len(examples)
     if task is None or targets is None:
         said, findings = "learned from without labels", _unlabelled(parts, examples, seed)
     else:
-        said = f"the answer is {task.sentence}"
+        said = f"{role} {task.sentence}"
         findings = [_counts(task, targets, parts), _samples(task, targets, parts, examples, seed)]
     findings.append(Finding("data.split", f"Split {parts.why}.", method="split before anything was fitted"))
     if groups is not None:

@@ -97,7 +97,8 @@ def _gradients(deep: Mapping[str, DeepNet]) -> Section:
     later = _fall(then, 1)
     others = _and(f"{_two(fall)} ({WORDS[kind]})" for kind, fall in falls.items() if kind != OF_THEN)
     went = (
-        f"While {WORDS[OF_THEN]} learn, it is {_of(later)} that at the top, in the mean over epochs."
+        f"While {WORDS[OF_THEN]} learn, the gradient at the lowest level is {_of(later)} that at the top,"
+        " in the mean over epochs."
         f" With the other kinds, before the first step, it is {others} times that at the top."
     )
     return Section(
@@ -170,7 +171,7 @@ def _units(deep: Mapping[str, DeepNet]) -> Section:
     many = idle >= MANY
     return Section(
         "units",
-        f"{'Most units of a level come to say nothing' if many else 'Most units still say something'}.",
+        f"{'Most units of a level say nothing' if many else 'Most units still say something'}.",
         (
             Finding(
                 "depth.idle",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from layerwise.errors import shown
 from layerwise.figures import count, number
 from layerwise.findings import Dots, Finding, Gallery, Section, Tile
 from layerwise.look.examples import Examples
@@ -110,9 +111,14 @@ def _neighbours(codes: np.ndarray, examples: Examples, labels: Sequence[str] | N
         near[query] = np.inf
         order = np.argsort(-near, kind="stable")[: NEAREST + 1]
         tiles = [
-            Tile(examples.show(int(i)), labels[i] if labels else "", examples.ids[int(i)]) for i in order
+            Tile(examples.show(int(i)), labels[i] if labels else "", shown(examples.ids[int(i)], 60)[1:-1])
+            for i in order
         ]
-        galleries.append(Gallery(tiles, "The first, and those nearest to it.", examples=True))
+        galleries.append(
+            Gallery(
+                tiles, f"{shown(examples.ids[int(query)], 60)[1:-1]}, and those nearest to it.", examples=True
+            )
+        )
     things = examples.kind.plural
     said = f"Some held-out {things}, each with those whose features are nearest."
     return Finding("quality.neighbours", said, pictures=tuple(galleries))

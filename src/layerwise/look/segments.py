@@ -27,6 +27,8 @@ TYPICAL = 6  # rows of a segment
 POINTS = 1200
 MEASURED = 2000  # rows: silhouettes and the rival
 SPLITS = 6
+SAME = 0.005  # of stabilities that are not told apart
+APART = 0.1  # p-value
 MOST_SIZE = 1 << 22  # indicators of a rival
 
 
@@ -78,7 +80,9 @@ def _verdict(cut: Cut) -> Finding:
     apart = min((e.apart for e in found.evidence[1:]), default=1.0)
     caveat = ""
     if found.fixed:
-        caveat = "The number was asked for; nothing here says that the rows really part there."
+        caveat = "The number was asked for, not found."
+        if apart > APART:
+            caveat += " Nothing here says that the rows really part there."
     return Finding(
         "segments",
         f"{found.number} segments: {found.why}.",
@@ -276,13 +280,14 @@ def _rival(raw: np.ndarray, labels: np.ndarray | None, found: Segments, seed: in
         f"Stability of {k} segments over halves of the rows.",
         strong=("these segments",),
     )
-    ahead = "more" if own > means.stability else "less"
-    sentence = f"k-means on raw values is {'less' if ahead == 'more' else 'more'} steady at {k} segments"
+    behind = means.stability > own + SAME
+    steady = "more steady" if behind else "as steady" if own < means.stability + SAME else "less steady"
+    sentence = f"k-means on raw values is {steady} at {k} segments"
     value = None
     if labels is not None:
         value = float(adjusted_rand_score(labels[drawn], means.labels))
         sentence += f" and agrees with these to an adjusted Rand index of {number(value)}"
-    lost = ahead == "less" and labels is not None
+    lost = behind and labels is not None
     return Finding(
         "segments.rival",
         sentence + ".",

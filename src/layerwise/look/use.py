@@ -35,7 +35,18 @@ def use_features(folder: str, *, data: str, options: Sequence[str] = ()) -> Sect
         f"layerwise predict {shlex.quote(folder)} NEW --csv features.csv",
         f"layerwise fit LABELLED --from {shlex.quote(folder)}",
         f"python -c {_quoted(python, folder)}",
-        shlex.join(["layerwise", "learn", data, *options, "--recipe", folder + "/recipe.json"]),
+        shlex.join(
+            [
+                "layerwise",
+                "learn",
+                data,
+                *options,
+                "--recipe",
+                folder + "/recipe.json",
+                "--out",
+                folder + "-2",
+            ]
+        ),
     )
     words = "Features of new data, a network on top of these levels, features in Python, learning once more."
     code = Code("\n".join(lines), words)

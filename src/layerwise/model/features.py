@@ -48,7 +48,7 @@ class Features(Product):
         level = addresses[-1] if level is None else level
         if level not in addresses:
             raise UsageError(
-                f"no level {shown(level)}{suggest(level, addresses) or '.'} Levels: {listed(addresses, 20)}"
+                f"no level {shown(level)}{suggest(str(level), addresses) or '.'} Levels: {listed(addresses, 20)}"
             )
         passed = self._passed(data, lambda value: self._at(value, level), batch=batch)
         return Codes(passed.ids, passed.whole(), passed.left_out)

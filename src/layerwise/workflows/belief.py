@@ -54,7 +54,9 @@ def believed(
     if len(levels) != len(net.stages()) - 1 or any(level.activation != "sigmoid" for level in levels):
         raise UsageError("a deep belief network consists of Scale and Dense levels of sigmoids")
     if recipe.training.epochs is None:
-        raise UsageError("a deep belief network learns for so many epochs a level: set training.epochs")
+        raise UsageError(
+            "a deep belief network learns for so many epochs a level: set training.epochs, and leave --budget out"
+        )
     spec, seed = gathered.spec, recipe.training.seed
     looked = np.asarray(gathered.store.take(gathered.train[:LOOKS])[ONLY])
     white = float(looked.max())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from layerwise.errors import UsageError
+from layerwise.errors import UsageError, shown
 from layerwise.model import Model, Product, load
 from layerwise.recipe import Recipe
 from layerwise.workflows.carrying import carried, chosen
@@ -15,6 +15,7 @@ from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed
 from layerwise.workflows.prepare import Asked, prepare
+from layerwise.workflows.segmenting import SEGMENTS
 from layerwise.workflows.settle import SEARCH, read_recipe, reading_settings, settle
 from layerwise.workflows.supervised import supervised
 
@@ -122,6 +123,11 @@ def _run(
 ) -> tuple[Model, Any]:
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
     start: Product | None = None if options["start"] is None else load(options["start"])
+    if start is not None and start.recipe.training.method == SEGMENTS:
+        raise UsageError(
+            f"--from takes features or a model that learned, and {shown(options['start'])} cuts a table into"
+            " segments: give a folder that layerwise learn or fit made without --segments"
+        )
     reading = reading_settings(given, options["settings"])
     prepared = prepare(
         data, asked, run=place.run, reading=reading, narrator=narrator, given=given, start=start

@@ -164,6 +164,8 @@ def _run(
     number = number_of(options["segments"]) if asks else None
     gathered, found = gathered_by(READING if asks else {}), None
     if asks and gathered.kind is TABLE:
+        if options["method"] != "auto":
+            raise UsageError("tables are cut into segments by their columns: leave --method out")
         started = time.monotonic()
         found = of_table(gathered, number, seed=seed, narrator=narrator)
         if found.cut.net is not None:

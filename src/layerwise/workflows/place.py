@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from layerwise.errors import DataError, UsageError, shown
+from layerwise.errors import DataError, ModelError, UsageError, shown
 from layerwise.model import RUN, holding, write_aside
 
 __all__ = ["Place", "default_out", "placed", "remember", "remembered"]
@@ -50,7 +50,7 @@ def placed(out: str | Path | None, *, overwrite: bool, resume: bool) -> Iterator
                     shutil.rmtree(old) if old.is_dir() else old.unlink()
         try:
             yield Place(folder, run)
-        except (UsageError, DataError):  # nothing was reached that could be gone on with
+        except (UsageError, DataError, ModelError):  # nothing was reached that could be gone on with
             if not resume:
                 _forget(folder, run)
             raise

@@ -111,7 +111,8 @@ def review(
         "seconds": {**features.about["seconds"], "judging": time.monotonic() - started},
         **({} if segments is None else {"segments": told(segments.cut)}),
     }
-    narrator.say("Done", *dict.fromkeys((first.sentence, learned.verdict.sentence)))
+    said = [] if segments is None else [segments.section.findings[0].sentence]
+    narrator.say("Done", *said, learned.verdict.sentence)
     return sections if examples else tuple(without_examples(s) for s in sections)
 
 
@@ -160,16 +161,18 @@ def _thinned(known: Known, drawn: np.ndarray, seed: int) -> Known:
 def _ways(
     features: Features, gathered: Gathered, codes: np.ndarray, held: np.ndarray, rows: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What was learned, and others: of the same network untrained, of the raw input, of patches.
+    """What was learned, and others: of the same network untrained, of the raw input, of nothing, of patches.
 
     Each for the training `rows` and the rows `held`.
     """
     store = gathered.store
     first = untrained(features.recipe, gathered.spec, None)
+    nothing = np.zeros((len(rows), 1), np.float32), np.zeros((len(held), 1), np.float32)
     ways = {
         "the features learned": (coded(features.net, gathered, rows), codes),
         "the same network untrained": (coded(first, gathered, rows), coded(first, gathered, held)),
         "the raw input": (_raw(gathered, rows), _raw(gathered, held)),
+        "the labels' frequencies alone": nothing,
     }
     if gathered.kind.patches is not None:
         parts = [(store.take(p), {name: fact[p] for name, fact in store.facts.items()}) for p in (rows, held)]
@@ -217,6 +220,7 @@ def data_section(gathered: Gathered, parts: Parts, seed: int) -> Section:
             ),
         ),
         reading=gathered.reader.choices(),
+        role="labels that only judge:",
         seed=seed,
     )
 

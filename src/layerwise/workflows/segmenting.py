@@ -21,6 +21,7 @@ from layerwise.workflows.narrate import Narrator
 
 __all__ = [
     "READING",
+    "SEGMENTS",
     "Found",
     "model_of_codes",
     "model_of_table",
@@ -30,7 +31,7 @@ __all__ = [
     "told",
 ]
 
-AUTO, METHOD = "auto", "segments"
+AUTO, SEGMENTS = "auto", "segments"
 
 
 def number_of(segments: str | int) -> int | None:
@@ -78,7 +79,7 @@ def model_of_table(cut: Cut, net: Pipeline, gathered: Gathered, seconds: float, 
         Classify.name,
         gathered.reader.choices()[0],
         cut.recipe,
-        Training(method=METHOD, epochs=1.0, seed=seed),
+        Training(method=SEGMENTS, epochs=1.0, seed=seed),
         {"network": "what each column says of each segment, and their sum"},
     )
     return Model(
@@ -89,7 +90,7 @@ def model_of_table(cut: Cut, net: Pipeline, gathered: Gathered, seconds: float, 
         task=_task(cut),
         recipe=recipe,
         inputs=gathered.reader.needs(gathered.roles.inputs),
-        about={"seconds": {"training": seconds}, "steps": [0], "method": METHOD},
+        about={"seconds": {"training": seconds}, "steps": [0], "method": SEGMENTS},
     )
 
 

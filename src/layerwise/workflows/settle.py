@@ -102,6 +102,11 @@ def settle_without_labels(
     if given is not None:
         if given.training.method == "labels":
             raise UsageError("this recipe learns from labels: layerwise fit follows it")
+        if given.training.method not in kind.methods:
+            raise UsageError(
+                f"this recipe is not of features but of {shown(given.training.method)}: layerwise learn DATA"
+                " --segments auto cuts anew"
+            )
         recipe = replace(given, reading=chosen)
     else:
         if method != "auto" and method not in kind.methods:
