@@ -73,12 +73,12 @@ class Reconstruction(Descent):
         self._corrupt, self._sparsity, self._contraction = corrupt, sparsity, contraction
 
     def altered(self, batch: Batch, rng: Randomness) -> Batch:
-        x = _floats(batch.inputs)
+        x = floats(batch.inputs)
         seen = x if self._corrupt is None else self._corrupt(x, rng.generator("corruption", x.device.type))
         return replace(batch, inputs=seen, targets=x)
 
     def loss(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
-        seen, x = _floats(batch.inputs), _floats(batch.targets)
+        seen, x = floats(batch.inputs), floats(batch.targets)
         if self._contraction:
             seen = seen.detach().requires_grad_()
         code = net(seen)
@@ -107,7 +107,7 @@ class Variational(Descent):
         self._weight = weight
 
     def loss(self, net: nn.Module, batch: Batch, rng: Randomness) -> Mapping[str, Tensor]:
-        x = _floats(batch.inputs)
+        x = floats(batch.inputs)
         mean_code, log_variance = net(x).chunk(2, dim=1)
         noise = torch.randn(mean_code.shape, generator=rng.generator("code", x.device.type), device=x.device)
         code = mean_code + (log_variance / 2).exp() * noise.to(x.dtype)
@@ -154,7 +154,7 @@ def _jacobian(code: Tensor, seen: Tensor, rng: Randomness) -> Tensor:
     return found.flatten(1).square().sum(1)
 
 
-def _floats(value: object) -> Tensor:
+def floats(value: object) -> Tensor:
     if not isinstance(value, Tensor):
         raise UsageError(
             "a reconstruction needs examples of one shape, got several columns or unequal lengths"
