@@ -13,6 +13,7 @@ from layerwise.train.progress import Done, Epoch, Event, History, Recovered, Sav
 from layerwise.train.reconstruct import Reconstruction, Variational
 from layerwise.train.schedules import constant, one_cycle, stepped, trapezoid
 from layerwise.train.search import RateSearch, find_rate
+from layerwise.train.sparse import PredictiveSparseDecomposition
 from layerwise.train.stagewise import Within, greedy
 from layerwise.train.views import TwoViews, projector
 
@@ -34,6 +35,7 @@ __all__ = [
     "Objective",
     "Phase",
     "Plan",
+    "PredictiveSparseDecomposition",
     "RateSearch",
     "Reconstruction",
     "Recovered",

@@ -33,9 +33,9 @@ class PredictiveSparseDecomposition(Descent):
     `prediction` the weight of the squared distance of codes from what the net says
     `steps`      of the search, see `inferred`
 
-    Codes are of either sign, so the net ends linear or in tanh. The dictionary is drawn when training begins,
-    and learns with the net. Scalars, of an example: "loss"; "error", the squared error of D z; "distance", the
-    squared distance of z from p; "activity", the share of z that is not 0.
+    Codes are of either sign, so the net ends linear, or in tanh where they stay below 1. The dictionary is drawn
+    when training begins, and learns with the net. Scalars, of an example: "loss"; "error", the squared error of
+    D z; "distance", the squared distance of z from p; "activity", the share of z that is not 0.
 
     >>> from layerwise.nn import Dense, Pipeline
     >>> from layerwise.nn.stage import vector
