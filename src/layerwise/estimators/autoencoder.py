@@ -7,14 +7,16 @@ from copy import deepcopy
 from typing import Any, Literal, Self
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from layerwise.data import Store
 from layerwise.errors import UsageError
 from layerwise.estimators.inputs import seed_of
-from layerwise.estimators.labelled import Labelled
+from layerwise.estimators.labelled import Labelled, where
 from layerwise.nn import Head, Pipeline
 from layerwise.nn.stage import vector
+from layerwise.randomness import Randomness
 from layerwise.tasks import Classify
 from layerwise.train import Plan, Supervised
 from layerwise.workflows.autoencoding import (
@@ -39,8 +41,10 @@ class Autoencoder(Labelled):
     itself to bring back what the level below gives (Vincent et al. 2010), then all learn together. `noise` is
     the share of values that are set to 0 before they are seen (Vincent et al. 2008); `sparsity` how active,
     between 0 and 1, each unit of the code is to be (Ng 2011), which makes the code one of sigmoids, linear
-    otherwise; `contraction` the weight of the squared norm of its Jacobian (Rifai et al. 2011). `epochs` are
-    passes of training, and of each level's pretraining. `visible="bernoulli"` moves values to 0 to 1, unless
+    otherwise; `contraction` the weight of the squared norm of its Jacobian (Rifai et al. 2011). With `variational`,
+    which goes with none of these, the code of an example is a normal density, `transform` gives its mean, and
+    `sample` makes new examples (Kingma and Welling 2014). `epochs` are passes of training, and of each level's
+    pretraining. `visible="bernoulli"` moves values to 0 to 1, unless
     they are there, and descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends
     squared error. With `tuning` epochs and y, classes (N,), a network that is begun with the encoder and ends in
     a linear map of the code is then tuned by backpropagation, and predicts; codes stay those of X alone.
@@ -66,6 +70,7 @@ class Autoencoder(Labelled):
         noise: float = 0.0,
         sparsity: float | None = None,
         contraction: float = 0.0,
+        variational: bool = False,
         visible: Literal["bernoulli", "gaussian"] = "bernoulli",
         epochs: float = 50,
         tuning: float = 0,
@@ -78,6 +83,7 @@ class Autoencoder(Labelled):
         self.noise = noise
         self.sparsity = sparsity
         self.contraction = contraction
+        self.variational = variational
         self.visible = visible
         self.epochs = epochs
         self.tuning = tuning
@@ -93,7 +99,7 @@ class Autoencoder(Labelled):
         """Train on all of X, and to tell classes y (N,) apart where there are epochs of `tuning`. Returns self."""
         coding = Coding(
             tuple(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
-            self.epochs,
+            self.variational, self.epochs,
         )  # fmt: skip
         if self.tuning < 0:
             raise UsageError(f"tuning must be at least 0 epochs, got {self.tuning}")
@@ -110,7 +116,7 @@ class Autoencoder(Labelled):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """(N, K) the code of each example."""
+        """(N, K) the code of each example; of a variational one its mean."""
         return self._mapped(X, lambda v: self.encoder_(v))
 
     def inverse_transform(self, H: Any) -> np.ndarray:
@@ -118,8 +124,22 @@ class Autoencoder(Labelled):
         codes = self._features(H)
         return self._restored(self.decoder_(codes).detach())
 
+    @where(lambda learner: learner.variational)
+    def sample(self, n: int = 1, *, random_state: Any = 0) -> np.ndarray:
+        """`n` new examples like those of X, in its units: what is expected of codes drawn from a standard normal.
+
+        There only with `variational`, which makes the codes of X one.
+        """
+        if n < 1:
+            raise UsageError(f"n must be at least 1, got {n}")
+        generator = Randomness(seed_of(random_state)).generator("estimator samples")
+        return self.inverse_transform(torch.randn(n, self._n_features_out, generator=generator))
+
     def score_samples(self, X: Any) -> np.ndarray:
-        """(N,) minus the squared error of each example brought back, summed over its values as `vectors_` has them."""
+        """(N,) minus the squared error of each example brought back, summed over its values as `vectors_` has them.
+
+        It is brought back from what `transform` gives, of a variational one too: nothing is drawn.
+        """
         return self._mapped(X, self._error)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002

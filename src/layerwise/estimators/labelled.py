@@ -17,15 +17,19 @@ from layerwise.errors import UsageError
 from layerwise.estimators.unlabelled import Unlabelled
 from layerwise.nn import Pipeline
 
-__all__ = ["Labelled"]
+__all__ = ["Labelled", "where"]
 
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _where_tuned(method: F) -> F:
-    """The method, there only where there are epochs of tuning: scikit-learn asks `hasattr`."""
-    return cast(F, available_if(_tunes)(method))
+def where(there: Callable[[Any], bool]) -> Callable[[F], F]:
+    """Makes a method be there only where that holds of the learner: scikit-learn asks `hasattr`."""
+
+    def only(method: F) -> F:
+        return cast(F, available_if(there)(method))
+
+    return only
 
 
 def _tunes(learner: Labelled) -> bool:
@@ -39,7 +43,7 @@ class Labelled(Unlabelled):
     net_: Pipeline | None
     classes_: np.ndarray
 
-    @_where_tuned
+    @where(_tunes)
     def predict_proba(self, X: Any) -> np.ndarray:
         """(N, C) probabilities, in the order of `classes_`."""
         check_is_fitted(self)
@@ -48,7 +52,7 @@ class Labelled(Unlabelled):
         net = deepcopy(self.net_).double().eval()
         return self._mapped(X, lambda v: torch.softmax(net(v), 1))
 
-    @_where_tuned
+    @where(_tunes)
     def predict(self, X: Any) -> np.ndarray:
         """(N,) the most probable class of each example."""
         best = self.predict_proba(X).argmax(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import nn
@@ -25,6 +25,7 @@ from layerwise.train import (
     Phase,
     Plan,
     Reconstruction,
+    Variational,
     constant,
     greedy,
     optimiser,
@@ -42,6 +43,9 @@ __all__ = [
     "pretraining",
     "stacking",
 ]
+
+Run: TypeAlias = Callable[[nn.Module, Plan], None]
+"""Trains a net in place by a plan."""
 
 SPARSITY_WEIGHT = 3.0  # Ng 2011, "Sparse autoencoder"
 
@@ -61,6 +65,8 @@ class Coding:
     `sparsity` how active each unit of the code is to be on average, between 0 and 1; the code is from 0 to 1
                then, and linear otherwise
     `contraction` weight of the squared norm of the code's Jacobian
+    `variational` the code is a density of its own for each example, and the evidence bound is descended; goes
+               with no other way to shape the code
     `epochs`   passes of training, and of each level's pretraining
     """
 
@@ -70,6 +76,7 @@ class Coding:
     noise: float = 0.0
     sparsity: float | None = None
     contraction: float = 0.0
+    variational: bool = False
     epochs: float = 50.0
 
     def __post_init__(self) -> None:
@@ -81,15 +88,47 @@ class Coding:
             raise UsageError(f"noise is a share of the values, at least 0 and below 1, got {self.noise}")
         if not self.contraction >= 0:
             raise UsageError(f"contraction must be at least 0, got {self.contraction}")
+        others = ("pretrain", "noise", "sparsity", "contraction")
+        given = [f"{o}={shown(getattr(self, o))}" for o in others if getattr(self, o) != getattr(Coding, o)]
+        if self.variational and given:
+            raise UsageError(
+                f"a variational autoencoder goes without {', '.join(others)}, got {', '.join(given)}: leave that"
+                " out, or variational"
+            )
+
+    @property
+    def error(self) -> Error:
+        """How far from its example what comes back is."""
+        return "cross-entropy" if self.visible == "bernoulli" else "squared"
 
 
-def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None], *, seed: int) -> Mirrored:
-    """An encoder and a decoder of examples of that look; `run(net, plan)` trains in place.
+def autoencode(coding: Coding, spec: Spec, run: Run, *, seed: int) -> Mirrored:
+    """An encoder and a decoder of examples of that look.
 
-    The decoder gives values again, whatever was descended.
+    The decoder gives values again, whatever was descended. The encoder of a variational one gives means.
     """
-    sparse, unit = coding.sparsity is not None, coding.visible == "bernoulli"
-    error: Error = "cross-entropy" if unit else "squared"
+    make = _variational if coding.variational else _reconstructing
+    net = make(coding, spec, run, seed=seed)
+    if coding.error == "cross-entropy":
+        net = Mirrored(net.encoder, Pipeline(values=net.decoder, bounded=nn.Sigmoid()))
+    return net
+
+
+def _variational(coding: Coding, spec: Spec, run: Run, *, seed: int) -> Mirrored:
+    """The encoder learns means and log variances of codes, and is left with the means."""
+    with first_weights(seed):
+        net = mirrored(spec, coding.widths, activation="gelu", norm="batch")
+        *levels, (_, means) = net.encoder.stages()
+        assert isinstance(means, Dense)
+        both = Dense.from_spec(vector(means.inputs), width=2 * means.width, activation=None)
+    run(Pipeline(**dict(levels), code=both), (_today(Variational(net.decoder, error=coding.error), coding),))
+    learned = both.linear.state_dict()
+    means.linear.load_state_dict({name: value[: means.width] for name, value in learned.items()})
+    return net
+
+
+def _reconstructing(coding: Coding, spec: Spec, run: Run, *, seed: int) -> Mirrored:
+    sparse = coding.sparsity is not None
     if coding.pretrain == "rbm":
         code: Hidden = "bernoulli" if sparse else "gaussian"
         stack = machines(spec, coding.widths, visible=coding.visible, code=code, seed=seed)
@@ -105,10 +144,10 @@ def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None
                 code="sigmoid" if sparse else None,
             )
         if coding.pretrain == "stack":
-            run(net.encoder, stacking(net, error=error, noise=coding.noise, epochs=coding.epochs))
+            run(net.encoder, stacking(net, error=coding.error, noise=coding.noise, epochs=coding.epochs))
     objective = Reconstruction(
         net.decoder,
-        error=error,
+        error=coding.error,
         corrupt=masked(coding.noise) if coding.noise else None,
         sparsity=None if coding.sparsity is None else (coding.sparsity, SPARSITY_WEIGHT),
         contraction=coding.contraction,
@@ -116,11 +155,13 @@ def autoencode(coding: Coding, spec: Spec, run: Callable[[nn.Module, Plan], None
     if coding.pretrain == "rbm":
         phase = by_conjugate_gradients(objective, epochs=coding.epochs)
     else:
-        phase = by_one_cycle(objective, epochs=coding.epochs, rate=4e-3, size=128, decay=0.01)
+        phase = _today(objective, coding)
     run(net.encoder, (phase,))
-    if unit:
-        net = Mirrored(net.encoder, Pipeline(values=net.decoder, bounded=nn.Sigmoid()))
     return net
+
+
+def _today(objective: Objective, coding: Coding) -> Phase:
+    return by_one_cycle(objective, epochs=coding.epochs, rate=4e-3, size=128, decay=0.01)
 
 
 def machines(
