@@ -6,12 +6,15 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -24,6 +27,7 @@ from layerwise.errors import UsageError
     [
         Autoencoder([6, 2], epochs=2),
         Autoencoder([6, 2], epochs=2, pretrain="stack", noise=0.2),
+        Autoencoder([6, 2], epochs=2, variational=True),
         Autoencoder([6, 2], epochs=2, pretrain="rbm", visible="gaussian", noise=0.2, sparsity=0.2),
     ]
 )
@@ -140,6 +144,70 @@ def test_cloned_pickled_and_in_a_pipeline(digits, fitted):
     assert search.best_score_ > 0.6
 
 
+# ---- variational
+
+
+@pytest.fixture(scope="module")
+def variational(digits):
+    return Autoencoder([64, 8], epochs=25, variational=True).fit(digits[0][:1500])
+
+
+def test_new_digits_are_nearer_to_digits_than_noise_the_mean_or_what_other_codes_give(
+    digits, fitted, variational
+):
+    X, draw = digits[0][:1500], np.random.default_rng(0)
+    near = NearestNeighbors(n_neighbors=1).fit(X)
+    made = {
+        "samples": variational.sample(300, random_state=1),
+        "noise": draw.normal(X.mean(0), X.std(0), size=(300, 64)).clip(0, 16),
+        "mean": X.mean(0, keepdims=True),
+        "of a plain one": fitted.inverse_transform(draw.normal(size=(300, 8))),
+    }
+    distances = {name: near.kneighbors(values)[0].mean() for name, values in made.items()}
+    assert min(distances, key=distances.get) == "samples"
+    assert distances["samples"] < 0.75 * distances["noise"]
+    assert made["samples"].min() >= 0
+    assert made["samples"].max() <= 16
+
+
+def test_codes_of_examples_are_about_standard_normal_and_bring_them_back(digits, variational):
+    held = digits[0][1500:]
+    codes = variational.transform(held)
+    assert codes.shape == (297, 8)
+    assert np.abs(codes.mean(0)).max() < 0.3
+    assert np.all(codes.std(0) < 1.2)
+    back = variational.inverse_transform(codes)
+    assert np.square(back - held).sum() < 0.5 * np.square(held - digits[0][:1500].mean(0)).sum()
+    np.testing.assert_array_equal(variational.score_samples(held), variational.score_samples(held))
+
+
+def test_samples_are_of_their_seed_and_only_of_a_variational_one(digits, fitted, variational):
+    one, same, other = (variational.sample(4, random_state=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
+    again = pickle.loads(pickle.dumps(variational))
+    np.testing.assert_array_equal(again.sample(4), one)
+    assert clone(variational).variational
+    assert not hasattr(fitted, "sample")
+    with pytest.raises(NotFittedError):
+        clone(variational).sample()
+    with pytest.raises(UsageError, match="n must be at least 1, got 0"):
+        variational.sample(0)
+
+
+def test_new_pictures_look_like_those_given(digits):
+    images = (digits[2][:60] * 15).astype(np.uint8)
+    fitted = Autoencoder([12, 4], epochs=2, variational=True).fit(images)
+    assert fitted.sample(3).shape == (3, 8, 8)
+
+
+def test_a_variational_one_is_tuned_from_its_means(digits):
+    X, y, _ = digits
+    tuned = Autoencoder([64, 8], variational=True, epochs=10, tuning=20).fit(X[:1200], y[:1200])
+    assert (tuned.predict(X[1200:]) == y[1200:]).mean() > 0.8
+    assert tuned.net_(torch.zeros(2, 64)).shape == (2, 10)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -149,6 +217,7 @@ def test_cloned_pickled_and_in_a_pipeline(digits, fitted):
         ({"widths": [4], "visible": "relu"}, "'bernoulli' or 'gaussian'"),
         ({"widths": [4], "sparsity": 2}, "between 0 and 1"),
         ({"widths": [4], "noise": -0.1}, "at least 0"),
+        ({"widths": [4], "noise": 0.2, "variational": True}, "leave that out, or variational"),
     ],
 )
 def test_what_cannot_be_is_refused(digits, options, words):

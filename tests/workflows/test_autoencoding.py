@@ -220,6 +220,29 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
     assert lost(0.4) < 0.85 * lost(0.0)
 
 
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_a_variational_net_climbs_its_bound_and_leaves_an_encoder_of_means(pixels, visible):
+    x = pixels if visible == "bernoulli" else (pixels - pixels.mean(0)) / pixels.std(0).clamp_min(0.1)
+    nets, steps = [], []
+
+    def trained(net, plan) -> None:
+        nets.append(net)
+        steps.extend(run(net, plan, x))
+
+    coding = Coding((32, 8), visible=visible, variational=True, epochs=15)
+    net = autoencode(coding, vector(64), trained, seed=0)
+    first, last = (sum(float(step.loss) for step in some) for some in (steps[:5], steps[-5:]))
+    assert last < 0.7 * first
+    assert all(
+        float(step.scalars["divergence"]) > 1 for step in steps[-5:]
+    )  # nats: codes tell of the example
+    (learned,) = nets
+    with torch.no_grad():
+        both, means = learned.eval()(x[1500:]), net.encoder.eval()(x[1500:])
+    assert both.shape == (297, 16)
+    torch.testing.assert_close(means, both[:, :8])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -227,6 +250,9 @@ def test_noise_makes_a_code_that_bears_noise(pixels):
         ({"visible": "softmax"}, "'bernoulli' or 'gaussian', got 'softmax'"),
         ({"noise": 1.0}, "below 1, got 1.0"),
         ({"contraction": -1.0}, "at least 0, got -1.0"),
+        ({"variational": True, "pretrain": "stack"}, "goes without .*, got pretrain='stack'"),
+        ({"variational": True, "noise": 0.1, "sparsity": 0.2}, "got noise=0.1, sparsity=0.2: leave"),
+        ({"variational": True, "contraction": 0.1}, "got contraction=0.1: leave"),
     ],
 )
 def test_what_cannot_be_is_refused(options, words):

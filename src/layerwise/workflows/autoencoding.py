@@ -89,7 +89,7 @@ class Coding:
         if not self.contraction >= 0:
             raise UsageError(f"contraction must be at least 0, got {self.contraction}")
         others = ("pretrain", "noise", "sparsity", "contraction")
-        given = [f"{o}={shown(getattr(self, o))}" for o in others if getattr(self, o) != getattr(Coding, o)]
+        given = [f"{o}={getattr(self, o)!r}" for o in others if getattr(self, o) != getattr(Coding, o)]
         if self.variational and given:
             raise UsageError(
                 f"a variational autoencoder goes without {', '.join(others)}, got {', '.join(given)}: leave that"
