@@ -195,6 +195,13 @@ def test_samples_are_of_their_seed_and_only_of_a_variational_one(digits, fitted,
         variational.sample(0)
 
 
+def test_new_codes_are_standard_normal(variational, monkeypatch):
+    monkeypatch.setattr(Autoencoder, "inverse_transform", lambda _, codes: codes)
+    codes = np.asarray(variational.sample(20_000))
+    np.testing.assert_allclose(codes.mean(0), 0, atol=0.05)
+    np.testing.assert_allclose(np.cov(codes.T), np.eye(8), atol=0.05)
+
+
 def test_new_pictures_look_like_those_given(digits):
     images = (digits[2][:60] * 15).astype(np.uint8)
     fitted = Autoencoder([12, 4], epochs=2, variational=True).fit(images)

@@ -49,6 +49,8 @@ class Autoencoder(Labelled):
     squared error. With `tuning` epochs and y, classes (N,), a network that is begun with the encoder and ends in
     a linear map of the code is then tuned by backpropagation, and predicts; codes stay those of X alone.
 
+    Sparse codes over a dictionary are learned by `layerwise.train.PredictiveSparseDecomposition`.
+
     Attributes: `encoder_` and `decoder_` (Pipelines of float64 weights, on `vectors_`), `vectors_` (how X
     becomes vectors and back), `n_features_in_` where X is a matrix; with `tuning` and y also `net_` (a Pipeline
     on vectors) and `classes_` (C,).
