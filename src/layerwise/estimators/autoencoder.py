@@ -44,10 +44,10 @@ class Autoencoder(Labelled):
     otherwise; `contraction` the weight of the squared norm of its Jacobian (Rifai et al. 2011). With `variational`,
     which goes with none of these, the code of an example is a normal density, `transform` gives its mean, and
     `sample` makes new examples (Kingma and Welling 2014). `epochs` are passes of training, and of each level's
-    pretraining. `visible="bernoulli"` moves values to 0 to 1, unless
-    they are there, and descends cross-entropy; "gaussian" gives features mean 0 and spread 1 and descends
-    squared error. With `tuning` epochs and y, classes (N,), a network that is begun with the encoder and ends in
-    a linear map of the code is then tuned by backpropagation, and predicts; codes stay those of X alone.
+    pretraining. `visible="bernoulli"` moves values to 0 to 1, unless they are there, and descends cross-entropy;
+    "gaussian" gives features mean 0 and spread 1 and descends squared error. With `tuning` epochs and y, classes
+    (N,), a network that is begun with the encoder and ends in a linear map of the code is then tuned by
+    backpropagation, and predicts; codes stay those of X alone.
 
     Sparse codes over a dictionary are learned by `layerwise.train.PredictiveSparseDecomposition`.
 
