@@ -82,12 +82,6 @@ def test_a_model_on_top_of_features(table, features, frozen):
     assert set(answers) <= {"g0", "g1", "g2"}
 
 
-def test_few_labels_leave_the_levels_as_they_are(table, features):
-    model = layerwise.fit(table / "labelled.csv", start=table / "features", target="grower")
-    assert model.recipe.training.frozen
-    assert "too few" in model.recipe.why["training.frozen"]
-
-
 def test_what_does_not_fit_together(table, features, tmp_path):
     other = tmp_path / "other.csv"
     pl.DataFrame({"a": range(40), "y": ["p", "q"] * 20}).write_csv(other)

@@ -22,7 +22,6 @@ from layerwise.workflows.prepare import Prepared
 __all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "settle_without_labels", "untrained"]
 
 FEATURES = "features"  # what a recipe of features has for a task
-FEW_LABELS = 500  # training rows; with fewer, levels that were learned without labels stay as they are
 
 SEARCH = ("training.rate", "search")
 """The setting that has rates tried before training; the one that is taken is written into the recipe."""
@@ -77,7 +76,7 @@ def settle(
         training = replace(plan.training, seed=seed)
         recipe = Recipe(prepared.kind.name, prepared.task.name, chosen, plan.network, training, reasons)
         if start is not None:
-            recipe = _on_top(recipe, start, len(prepared.train))
+            recipe = _on_top(recipe, start)
         recipe = _measured(recipe)
     if recipe.training.method != "labels":
         raise UsageError(
@@ -144,21 +143,17 @@ def _as_told(
     return recipe
 
 
-def _on_top(recipe: Recipe, start: Product, n: int) -> Recipe:
-    """The recipe with the levels of `start` under a new head: kept as they are where labels are few."""
+def _on_top(recipe: Recipe, start: Product) -> Recipe:
+    """The recipe with the levels of `start` under a new head, tuned at a lower rate."""
     levels = tuple(s for s in start.recipe.network if s.stage != "Head")
-    frozen = n < FEW_LABELS
+    rate = float(f"{recipe.training.rate / 3:.3g}")
     why = {
         "network": f"the levels of {start.name}, and a new head",
-        "training.frozen": f"{n:,} training rows: "
-        + ("too few to move what was learned without them" if frozen else "enough to tune all levels"),
         "training.rate": "a third of that of a network from first weights",
+        "training.frozen": "the new head learns alone for a while, then all levels are tuned",
     }
-    if frozen:
-        why.pop("training.rate")
-    rate = recipe.training.rate if frozen else float(f"{recipe.training.rate / 3:.3g}")
-    training = replace(recipe.training, frozen=frozen, rate=rate)
     told = {name: reason for name, reason in recipe.why.items() if not name.startswith("network")}
+    training = replace(recipe.training, rate=rate)
     return replace(recipe, network=levels, training=training, why={**told, **why})
 
 
