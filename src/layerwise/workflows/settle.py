@@ -144,17 +144,14 @@ def _as_told(
 
 
 def _on_top(recipe: Recipe, start: Product) -> Recipe:
-    """The recipe with the levels of `start` under a new head, tuned at a lower rate."""
+    """The recipe with the levels of `start` under a new head."""
     levels = tuple(s for s in start.recipe.network if s.stage != "Head")
-    rate = float(f"{recipe.training.rate / 3:.3g}")
     why = {
         "network": f"the levels of {start.name}, and a new head",
-        "training.rate": "a third of that of a network from first weights",
         "training.frozen": "the new head learns alone for a while, then all levels are tuned",
     }
     told = {name: reason for name, reason in recipe.why.items() if not name.startswith("network")}
-    training = replace(recipe.training, rate=rate)
-    return replace(recipe, network=levels, training=training, why={**told, **why})
+    return replace(recipe, network=levels, why={**told, **why})
 
 
 def _like(kind: Kind, name: str) -> Any:
