@@ -5,7 +5,7 @@ from __future__ import annotations
 from layerwise.segments.cut import Cut, cut_codes, cut_table
 from layerwise.segments.evidence import Evidence
 from layerwise.segments.find import Segments, find_segments
-from layerwise.segments.mixture import Mixture
+from layerwise.segments.rule import Rule
 from layerwise.segments.tables import READING
 from layerwise.segments.traits import Traits
 
@@ -13,7 +13,7 @@ __all__ = [
     "READING",
     "Cut",
     "Evidence",
-    "Mixture",
+    "Rule",
     "Segments",
     "Traits",
     "cut_codes",

@@ -52,9 +52,9 @@ def cut_table(values: Values, spec: Spec, *, number: int | None = None, seed: in
     read = columns_of(values, spec)
     traits = read.traits(values, rng=Randomness(seed).at("segments"))
     found = find_segments(traits, number, seed=seed)
-    if found.mixture is None:
+    if found.rule is None:
         return Cut(found, traits, (), None, np.empty((len(traits), 0)))
-    recipe, net = table_network(found.mixture, read)
+    recipe, net = table_network(found.rule, read)
     fields = {name: np.asarray(values[name]) for name in spec.columns if name in ("numbers", "categories")}
     look = Spec(columns={name: spec.columns[name] for name in fields})
     parts = []
@@ -73,14 +73,14 @@ def cut_codes(codes: np.ndarray, *, number: int | None = None, seed: int) -> Cut
     number of segments that does not fit.
     """
     traits, shift, turn = traits_of_codes(np.asarray(codes, np.float64), rng=Randomness(seed).at("segments"))
-    found = find_segments(traits, number, covariances=("shared",), seed=seed)
-    mixture = found.mixture
-    if mixture is None:
+    found = find_segments(traits, number, own=False, seed=seed)
+    rule = found.rule
+    if rule is None:
         return Cut(found, traits, (), None, np.empty((len(traits), 0)))
     recipe = (StageChoice("answer", "Head"),)
-    net = build(recipe, vector(codes.shape[1]), mixture.number)
-    weight = turn @ mixture.weights
-    filled_head(net, weight, mixture.bias - shift @ weight)
+    net = build(recipe, vector(codes.shape[1]), rule.number)
+    weight = turn @ rule.weights
+    filled_head(net, weight, rule.bias - shift @ weight)
     with torch.inference_mode():
         logits = net(torch.from_numpy(np.asarray(codes, np.float32)))
     assert isinstance(logits, torch.Tensor)

@@ -1,143 +1,140 @@
-"""What speaks for a number of segments: stability over halves, fit to new rows, and gaps between segments."""
+"""What speaks for a number of segments: fit to new rows, stability over folds, and gaps between segments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import binom, t
+from scipy.special import logsumexp
+from scipy.stats import binom
 from sklearn.metrics import adjusted_rand_score
 
 from layerwise.randomness import Randomness
-from layerwise.segments.mixture import Covariance, Mixture, fitted
+from layerwise.segments.mixture import fitted
 from layerwise.segments.null import structureless
 from layerwise.segments.traits import Traits
 
 __all__ = ["Evidence", "null_stability", "studied"]
 
 STARTS = 4
+FOLDS = 5
 GRID = np.linspace(0.25, 0.75, 21)  # where between two segments a gap may lie
-PATIENCE = 3  # numbers of segments
+PATIENCE = 2  # numbers of segments
 FEWEST = 3  # rows of a segment
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What halves of the rows say of one number of segments.
+    """What rows that were not fitted on say of one number of segments.
 
-    `stability` is the adjusted Rand index of the segments that two halves give all rows, mean over splits,
-    with a 95 % interval, 0 where a segment is left without rows; `likelihood` the mean log density, in nats,
-    of rows that were not fitted on; `apart` the p-value of "two of these segments have no gap between them",
-    from such rows.
+    `density` (N,) is the log density of each row, in nats, of mixtures fitted without it. `stability` is the
+    adjusted Rand index of the segments that two such mixtures give all rows, mean over pairs, 0 where a
+    segment is left without rows. `apart` is the p-value of "two of these segments have no gap between them".
     """
 
     number: int
-    covariance: Covariance
     stability: float
-    low: float
-    high: float
-    likelihood: float
+    density: np.ndarray = field(repr=False)
     apart: float
+
+    @property
+    def likelihood(self) -> float:
+        """The mean log density of rows that were not fitted on."""
+        return float(self.density.mean())
 
 
 def studied(
-    traits: Traits, most: int, covariance: Covariance, *, least: int, splits: int, rng: Randomness
+    traits: Traits, most: int, *, own: bool, least: int, rounds: int, rng: Randomness
 ) -> list[Evidence]:
-    """Evidence for 1 to `most` segments: both halves of each split are fitted on and judge one another.
+    """Evidence for 1 to `most` segments: in each round, five mixtures are fitted, each without a fifth.
 
-    It ends early, but not before `least`, where three numbers in a row suit new rows less than a lower one.
+    It ends early, but not before `least`, where two numbers in a row suit new rows less than a lower one.
 
-    Stability: Lange, Roth, Braun and Buhmann 2004. A gap: fewer rows lie in a window about the thinnest place
-    between two segments, found on one half, than about the smaller of their middles, on the other half; for
-    any density with one peak that is as likely as not at best. Over splits, twice the median p-value
-    (Meinshausen, Meier and Buehlmann 2009).
+    A gap: fewer rows lie in a window about the thinnest place between two segments, found on four fifths of
+    them, than about the smaller of their middles, in the fifth that was left out; for any density with one
+    peak that is as likely as not at best. Of the rounds, the median p-value.
     """
     found: list[Evidence] = []
     for k in range(1, most + 1):
-        found.append(_of_number(traits, k, covariance, splits, rng.at(k)))
+        found.append(_of_number(traits, k, own, rounds, rng.at(k)))
         best = max(found, key=lambda e: e.likelihood)
         if k >= best.number + PATIENCE and k >= least:
             break
     return found
 
 
-def _of_number(traits: Traits, number: int, covariance: Covariance, splits: int, rng: Randomness) -> Evidence:
-    agreed, likely, gaps = [], [], []
-    for place in range(splits):
-        halves = list(_halves(traits, rng.at(place)))
-        first, second = (
-            fitted(h, number, covariance, rng=rng.at(place, i), starts=STARTS) for i, h in enumerate(halves)
-        )
-        likely.append((first.density(halves[1]).mean() + second.density(halves[0]).mean()) / 2)
+def _of_number(traits: Traits, number: int, own: bool, rounds: int, rng: Randomness) -> Evidence:
+    agreed, gaps, density = [], [], np.zeros(len(traits))
+    for place in range(rounds):
+        fold = rng.at(place).numpy("folds").permutation(len(traits)) % FOLDS
+        left_out = [
+            fitted(
+                traits.take(np.flatnonzero(fold != i)), number, own=own, rng=rng.at(place, i), starts=STARTS
+            )
+            for i in range(FOLDS)
+        ]
+        logits = np.array([m.logits(traits) for m in left_out])
+        density += logsumexp(logits[fold, np.arange(len(traits))], axis=1) / rounds
         if number > 1:
-            mine, theirs = (m.logits(traits).argmax(1) for m in (first, second))
-            agreed.append(adjusted_rand_score(mine, theirs) if _all_there(mine, theirs, number) else 0.0)
-            order = _matched(mine, theirs, number)
-            counts = _gaps(first, *halves) + _gaps(second, *halves[::-1])[:, order][:, :, order]
-            gaps.append(_no_gap(counts))
-    mean, low, high = _interval(agreed) if number > 1 else (1.0, 1.0, 1.0)
-    apart = min(1.0, 2 * float(np.median(gaps))) if number > 1 else 1.0
-    return Evidence(number, covariance, mean, low, high, float(np.mean(likely)), apart)
+            labels = logits.argmax(2)
+            agreed += [_agreement(a, b, number) for a, b in combinations(labels, 2)]
+            gaps.append(_no_gap(_matched(logits), fold))
+    if number == 1:
+        return Evidence(1, 1.0, density, 1.0)
+    return Evidence(number, float(np.mean(agreed)), density, float(np.median(gaps)))
 
 
-def _halves(traits: Traits, rng: Randomness) -> Iterator[Traits]:
-    order = rng.numpy("halves").permutation(len(traits))
-    yield traits.take(order[: len(order) // 2])
-    yield traits.take(order[len(order) // 2 :])
+def _agreement(mine: np.ndarray, theirs: np.ndarray, number: int) -> float:
+    """The adjusted Rand index; 0 where a segment of either is next to empty, as there are not so many then."""
+    least = min(np.bincount(labels, minlength=number).min() for labels in (mine, theirs))
+    return float(adjusted_rand_score(mine, theirs)) if least >= FEWEST else 0.0
 
 
-def _all_there(mine: np.ndarray, theirs: np.ndarray, number: int) -> bool:
-    """Whether no segment of either is next to empty: then there are not so many."""
-    return all(np.bincount(labels, minlength=number).min() >= FEWEST for labels in (mine, theirs))
+def _matched(logits: np.ndarray) -> np.ndarray:
+    """(folds, N, k) the segments of each mixture in the order of those of the first."""
+    labels, k = logits.argmax(2), logits.shape[2]
+    found = []
+    for own, some in zip(logits, labels, strict=True):
+        table = np.zeros((k, k))
+        np.add.at(table, (labels[0], some), 1)
+        found.append(own[:, linear_sum_assignment(-table)[1]])
+    return np.array(found)
 
 
-def _matched(mine: np.ndarray, theirs: np.ndarray, number: int) -> np.ndarray:
-    """(k,) their segment that is each of mine."""
-    table = np.zeros((number, number))
-    np.add.at(table, (mine, theirs), 1)
-    order: np.ndarray = linear_sum_assignment(-table)[1]
-    return order
+def _no_gap(logits: np.ndarray, fold: np.ndarray) -> float:
+    """The p-value of the two segments that are least apart, from logits (folds, N, k) and folds (N,)."""
+    return max(_of_pair(logits, fold, i, j) for i, j in combinations(range(logits.shape[2]), 2))
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float, float]:
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, mean, mean
-    half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, max(0.0, mean - half), min(1.0, mean + half)
+def _of_pair(logits: np.ndarray, fold: np.ndarray, i: int, j: int) -> float:
+    new = logits[fold, np.arange(len(fold))]
+    either = np.isin(new.argmax(1), (i, j))
+    odds = new[either, i] - new[either, j]
+    if not _both(odds):
+        return 1.0
+    thinnest = np.array([_thinnest(own[fold != v], i, j) for v, own in enumerate(logits)])[fold[either]]
+    low, high, reach = _middles(odds)
+    between = _near(odds, low + thinnest * (high - low), reach)
+    beside = min(_near(odds, low, reach), _near(odds, high, reach))
+    return float(binom.cdf(between, between + beside, 0.5))
 
 
-def _gaps(mixture: Mixture, fitted_on: Traits, new: Traits) -> np.ndarray:
-    """(2, k, k) how many new rows lie near the thinnest place between two segments, and near a middle."""
-    k = mixture.number
-    here, there = mixture.logits(fitted_on), mixture.logits(new)
-    counts = np.ones((2, k, k))
-    for i in range(k):
-        for j in range(i):
-            found = _gap(_between(here, i, j), _between(there, i, j))
-            counts[:, i, j] = counts[:, j, i] = found
-    return counts
+def _both(odds: np.ndarray) -> bool:
+    return bool(min(np.sum(odds > 0), np.sum(odds <= 0)) >= FEWEST)
 
 
-def _between(logits: np.ndarray, i: int, j: int) -> np.ndarray:
-    """The log odds of two segments, of the rows that are in either."""
-    own = logits.argmax(1)
-    both = logits[(own == i) | (own == j)]
-    odds: np.ndarray = both[:, i] - both[:, j]
-    return odds
-
-
-def _gap(fitted_on: np.ndarray, new: np.ndarray) -> tuple[float, float]:
-    if min(np.sum(side) for x in (fitted_on, new) for side in (x > 0, x <= 0)) < FEWEST:
-        return 1.0, 1.0
-    low, high, reach = _middles(fitted_on)
-    counts = [_near(fitted_on, low + share * (high - low), reach) for share in GRID]
+def _thinnest(logits: np.ndarray, i: int, j: int) -> float:
+    """Where the rows are fewest, as a share of the way from one middle to the other."""
+    either = np.isin(logits.argmax(1), (i, j))
+    odds = logits[either, i] - logits[either, j]
+    if not _both(odds):
+        return 0.5
+    low, high, reach = _middles(odds)
+    counts = [_near(odds, low + share * (high - low), reach) for share in GRID]
     thinnest = GRID[counts == np.min(counts)]
-    share = thinnest[len(thinnest) // 2]
-    low, high, reach = _middles(new)
-    return _near(new, low + share * (high - low), reach), min(_near(new, low, reach), _near(new, high, reach))
+    return float(thinnest[len(thinnest) // 2])
 
 
 def _middles(odds: np.ndarray) -> tuple[float, float, float]:
@@ -146,20 +143,11 @@ def _middles(odds: np.ndarray) -> tuple[float, float, float]:
     return low, high, (high - low) / 6
 
 
-def _near(odds: np.ndarray, where: float, reach: float) -> float:
+def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
     return float(np.sum(np.abs(odds - where) < reach))
 
 
-def _no_gap(counts: np.ndarray) -> float:
-    """The p-value of the pair that is least apart."""
-    pairs = np.triu_indices(counts.shape[1], 1)
-    between, beside = counts[0][pairs], counts[1][pairs]
-    return float(binom.cdf(between, between + beside, 0.5).max())
-
-
-def null_stability(
-    traits: Traits, number: int, covariance: Covariance, *, tables: int, rng: Randomness
-) -> np.ndarray:
-    """(tables,) the stability over one split of each of so many structureless tables of that look."""
+def null_stability(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
+    """(tables,) the stability in one round of each of so many structureless tables of that look."""
     drawn = (structureless(traits, rng=rng.at(i)) for i in range(tables))
-    return np.array([_of_number(d, number, covariance, 1, rng.at(i)).stability for i, d in enumerate(drawn)])
+    return np.array([_of_number(d, number, own, 1, rng.at(i)).stability for i, d in enumerate(drawn)])

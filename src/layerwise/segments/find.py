@@ -11,35 +11,33 @@ from layerwise.errors import UsageError
 from layerwise.figures import number as figure
 from layerwise.randomness import Randomness
 from layerwise.segments.evidence import Evidence, null_stability, studied
-from layerwise.segments.mixture import Covariance, Mixture, fitted
+from layerwise.segments.mixture import fitted
+from layerwise.segments.rule import Rule, linear, taught
 from layerwise.segments.traits import Traits
-from layerwise.segments.tuned import tuned
 
 __all__ = ["Segments", "find_segments"]
 
 MOST = 10  # segments that are looked for
-LEAST_ROWS = 20  # of a segment on average, in a half
+LEAST_ROWS = 40  # of a segment on average
 STUDIED = 2_000  # rows
 FITTED = 20_000  # rows
-SPLITS = 6
+ROUNDS = 3
 NULLS = 10
 STARTS = 12
-CLOSE = 0.05  # to the highest stability
 APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
-STEADY = 0.75  # and of a peak
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Segments of some rows, or none: `mixture` is None then.
+    """Segments of some rows, or none: `rule` is None then.
 
     `evidence` is of one number after the other, from 1. `considered` is the number that was weighed against
     none, `null` (tables,) the stability of so many segments in structureless tables of the same look; empty
     where that was not asked. `why` says how the number came about; `fixed`: the caller chose it.
     """
 
-    mixture: Mixture | None
+    rule: Rule | None
     evidence: tuple[Evidence, ...]
     considered: int | None
     null: np.ndarray
@@ -49,25 +47,18 @@ class Segments:
     @property
     def number(self) -> int | None:
         """How many segments; None: no segments."""
-        return None if self.mixture is None else self.mixture.number
+        return None if self.rule is None else self.rule.number
 
 
-def find_segments(
-    traits: Traits,
-    number: int | None = None,
-    *,
-    covariances: Sequence[Covariance] = ("own", "shared"),
-    seed: int,
-) -> Segments:
-    """As many segments as are stable and apart, or `number` of them.
+def find_segments(traits: Traits, number: int | None = None, *, own: bool = True, seed: int) -> Segments:
+    """As many segments as make new rows likely, or `number` of them.
 
-    Under each kind of covariance, halves of at most 2,000 rows, drawn by chance, are fitted with 1 to 10
-    segments and compared. The covariance counts under which new rows are likeliest, and the largest number
-    whose stability is within 0.05 of the highest, or is a peak above 0.75 at which all segments have gaps
-    between them: few large segments are steady too where each holds several. There are segments at all where,
-    at some number, all have gaps between them (p <= 0.25), and where the stability is above one half and above
-    that of ten structureless tables. They are then fitted on at most 20,000 rows and, where covariances of
-    their own are allowed, tuned.
+    Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
+    on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
+    are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
+    section 3.4.3). There are segments at all where that is more than one, where at that number or a lower one
+    all have gaps between them (p <= 0.25), and where the stability is above that of ten structureless tables.
+    They are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -78,24 +69,27 @@ def find_segments(
         )
     rng = Randomness(seed).at("segments")
     some = _drawn(traits, STUDIED, rng)
-    most = max(min(MOST, len(some) // (2 * LEAST_ROWS)), number or 1)
-    tried = [studied(some, most, c, least=number or 2, splits=SPLITS, rng=rng.at(c)) for c in covariances]
-    evidence = tuple(max(tried, key=lambda found: max(e.likelihood for e in found)))
-    covariance = evidence[0].covariance
-    considered = number or _stablest(evidence)
+    most = max(min(MOST, len(some) // LEAST_ROWS), number or 1)
+    evidence = tuple(studied(some, most, own=own, least=number or 2, rounds=ROUNDS, rng=rng.at("study")))
+    considered = number or _likeliest(evidence)
     null, why = np.empty(0), "the number was asked for"
     if number is None:
         why = _doubt(evidence, considered)
-        if considered is not None and not why:
-            null = null_stability(some, considered, covariance, tables=NULLS, rng=rng.at("null"))
+        if considered > 1 and not why:
+            null = null_stability(some, considered, own=own, tables=NULLS, rng=rng.at("null"))
             why = _by_chance(evidence[considered - 1], null)
-    found = None
+    rule = None
     if number is not None or not why:
         rows = _drawn(traits, FITTED, rng.at("fit"))
-        found = fitted(rows, considered or 1, covariance, rng=rng.at("fit"), starts=STARTS)
-        found = (tuned(found, rows) if "own" in covariances else found).by_size(rows)
+        mixture = fitted(rows, considered, own=own, rng=rng.at("fit"), starts=STARTS)
+        rule = (taught(mixture, rows) if own else linear(mixture)).by_size(rows)
     return Segments(
-        found, evidence, considered, null, why or _reason(evidence, considered), number is not None
+        rule,
+        evidence,
+        considered if considered > 1 else None,
+        null,
+        why or _reason(evidence[considered - 1]),
+        number is not None,
     )
 
 
@@ -105,25 +99,26 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
     return traits.take(np.sort(rng.numpy("rows").permutation(len(traits))[:most]))
 
 
-def _stablest(evidence: Sequence[Evidence]) -> int | None:
-    """The largest number whose stability is close to the highest, or peaks at segments that are all apart."""
-    several = evidence[1:]
-    top = max((e.stability for e in several), default=0.0)
-    heights = [0.0, *(e.stability for e in several), 0.0]
-    for found, before, after in reversed(list(zip(several, heights, heights[2:], strict=False))):
-        peak = STEADY <= found.stability >= max(before, after) and found.apart <= APART
-        if peak or found.stability >= top - CLOSE:
+def _likeliest(evidence: Sequence[Evidence]) -> int:
+    """The smallest steady number within one standard error of the likeliest steady one."""
+    steady = [e for e in evidence if e.stability > STABLE]
+    best = max(steady, key=lambda e: e.likelihood)
+    for found in steady:
+        behind = best.density - found.density
+        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
             return found.number
-    return None
+    return best.number
 
 
-def _doubt(evidence: Sequence[Evidence], considered: int | None) -> str:
+def _doubt(evidence: Sequence[Evidence], considered: int) -> str:
     """Why there are no segments; empty where nothing speaks against them yet."""
-    if considered is None:
+    if len(evidence) < 2:
         return "there are too few rows to tell segments from chance"
-    if evidence[considered - 1].stability < STABLE:
-        return "two halves of the rows do not agree on any segments"
-    if min(e.apart for e in evidence[1:]) > APART:
+    if max(e.stability for e in evidence[1:]) <= STABLE:
+        return "parts of the rows do not agree on any segments"
+    if considered == 1:
+        return "segments make new rows no likelier"
+    if min(e.apart for e in evidence[1:considered]) > APART:
         return "the rows thin out nowhere between one part and another"
     return ""
 
@@ -137,9 +132,8 @@ def _by_chance(found: Evidence, null: np.ndarray) -> str:
     )
 
 
-def _reason(evidence: Sequence[Evidence], considered: int | None) -> str:
-    found = evidence[(considered or 1) - 1]
+def _reason(found: Evidence) -> str:
     return (
-        f"{found.number} is the largest number on which two halves of the rows agree steadily, with an adjusted"
-        f" Rand index of {figure(found.stability)}"
+        f"no other number makes new rows clearly likelier, and parts of the rows agree on {found.number} with an"
+        f" adjusted Rand index of {figure(found.stability)}"
     )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.cluster import KMeans
 
 from layerwise.randomness import Randomness
 from layerwise.segments.traits import Traits
 
-__all__ = ["TINY", "Covariance", "Mixture", "encoded", "fitted"]
+__all__ = ["Mixture", "fitted", "indicators"]
 
-Covariance: TypeAlias = Literal["own", "shared"]
-
-RIDGE = 0.02  # added to variances of 1
-WORTH = 5.0  # rows that speak for the pooled variance, and twice 1 for a category's frequency overall
+WORTH = 5.0  # rows that speak for the pooled variance
+OVERALL = 2.0  # rows that speak for a category's frequency overall
+LEAST = 0.002  # variance, where all rows have 1
+SHRUNK = 2.0  # correlations are shrunk by this times columns over rows
 SHORT, LONG = 15, 150  # steps of expectation and maximisation
 CLOSE = 1e-5  # nats a row
 TINY = 1e-12
@@ -26,65 +25,57 @@ LOG_2_PI = float(np.log(2 * np.pi))
 
 @dataclass(frozen=True)
 class Mixture:
-    """log p(row, segment) = encoded row (N, P) @ `weights` (P, k) + `bias` (k,) + a term of the row alone.
+    """k segments, in each of which numbers are normal and categories independent.
 
-    "own": each segment has variances of its own and columns are independent within it; what is missing is
-    left out. "shared": one full covariance for all, so that segments may not be made of columns that merely
-    go together; what is missing counts as the mean. Categories are independent within a segment in both.
+    `shares` (k,) are logs, as are the `frequencies` (categories, k) in the order of `indicators`. `means` and
+    `variances` (k, F) are each segment's own, or the variances are of all; the `correlations` (F, F) within
+    segments are of all, so that segments may not be made of columns that merely go together. A number that is
+    missing counts as the mean of the segment and adds nothing but correlation.
     """
 
-    covariance: Covariance
-    weights: np.ndarray
-    bias: np.ndarray
-    within: np.ndarray  # (F, F), of "shared"
+    shares: np.ndarray
+    frequencies: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
+    correlations: np.ndarray
 
     @property
     def number(self) -> int:
         """How many segments."""
-        return len(self.bias)
+        return len(self.shares)
 
     def logits(self, traits: Traits) -> np.ndarray:
-        """(N, k), of which softmax is the probability of each segment."""
-        y: np.ndarray = encoded(traits, self.covariance) @ self.weights + self.bias
-        return y
-
-    def by_size(self, traits: Traits) -> Mixture:
-        """The same, the segments with most of these rows first."""
-        rows = np.bincount(self.logits(traits).argmax(1), minlength=self.number)
-        order = np.argsort(-rows, kind="stable")
-        return replace(self, weights=self.weights[:, order], bias=self.bias[order])
+        """(N, k) the log density of each row and segment together, in nats."""
+        there = np.isfinite(traits.numbers)
+        found: np.ndarray = self.shares + indicators(traits) @ self.frequencies
+        inverse = np.linalg.inv(self.correlations)
+        size = np.linalg.slogdet(self.correlations)[1]
+        for own, mean, variance in zip(found.T, self.means, self.variances, strict=True):
+            off = np.where(there, (traits.numbers - mean) / np.sqrt(variance), 0.0)
+            own -= 0.5 * (((off @ inverse) * off).sum(1) + there @ (np.log(variance) + LOG_2_PI) + size)
+        return found
 
     def density(self, traits: Traits) -> np.ndarray:
-        """(N,) log density of each row."""
+        """(N,) log density of each row, in nats."""
         found: np.ndarray = logsumexp(self.logits(traits), axis=1)
-        if self.covariance == "own" or not len(self.within):
-            return found
-        x = np.nan_to_num(traits.numbers)
-        inner = np.einsum("nf,fn->n", x, np.linalg.solve(self.within, x.T))
-        size = np.linalg.slogdet(self.within)[1] + len(self.within) * LOG_2_PI
-        of_rows: np.ndarray = found - 0.5 * (inner + size)
-        return of_rows
+        return found
 
 
-def encoded(traits: Traits, covariance: Covariance) -> np.ndarray:
-    """(N, P) what the logits of such a mixture are linear in."""
-    x = np.nan_to_num(traits.numbers)
+def indicators(traits: Traits) -> np.ndarray:
+    """(N, categories) which category of each column a row is in."""
     ones = [c[:, None] == np.arange(s) for c, s in zip(traits.categories.T, traits.sizes, strict=True)]
-    if covariance == "shared":
-        return np.hstack([x, *ones]).astype(float)
-    return np.hstack([np.isfinite(traits.numbers), x, x * x, *ones]).astype(float)
+    return np.hstack([np.empty((len(traits), 0)), *ones])
 
 
-def fitted(traits: Traits, number: int, covariance: Covariance, *, rng: Randomness, starts: int) -> Mixture:
+def fitted(traits: Traits, number: int, *, own: bool, rng: Randomness, starts: int) -> Mixture:
     """The likeliest of mixtures that begin with k-means on the principal axes, from few of them to all.
 
-    Expectation and maximisation (Dempster, Laird and Rubin 1977), short runs from each start and a long one
-    from the best (Biernacki, Celeux and Govaert 2003).
+    `own`: variances are each segment's own. Expectation and maximisation (Dempster, Laird and Rubin 1977),
+    short runs from each start and a long one from the best (Biernacki, Celeux and Govaert 2003).
     """
-    rows = encoded(traits, covariance)
-    begun = [_Fit(traits, rows, covariance).after(r, SHORT) for r in _starts(traits, number, rng, starts)]
-    _, shares, _ = max(begun, key=lambda fit: fit[2])
-    return _Fit(traits, rows, covariance).after(shares, LONG)[0]
+    begun = [_climbed(traits, shares, SHORT, own=own) for shares in _starts(traits, number, rng, starts)]
+    best = max(begun, key=lambda found: found[1])[0]
+    return _climbed(traits, softmax(best.logits(traits), axis=1), LONG, own=own)[0]
 
 
 def _starts(traits: Traits, number: int, rng: Randomness, count: int) -> list[np.ndarray]:
@@ -106,78 +97,47 @@ def _starts(traits: Traits, number: int, rng: Randomness, count: int) -> list[np
     return shares
 
 
-class _Fit:
-    """Expectation and maximisation on some rows. As encoded, both steps are matrix products."""
-
-    def __init__(self, traits: Traits, rows: np.ndarray, covariance: Covariance) -> None:
-        self.rows, self.covariance, self.sizes = rows, covariance, traits.sizes
-        self.n, self.f = traits.numbers.shape
-        x = np.nan_to_num(traits.numbers)
-        self.moments = x.T @ x / self.n
-        self.floors = traits.floors + RIDGE / 10
-        self.least = np.diag(np.maximum(RIDGE, traits.floors))
-        at = self.f * (3 if covariance == "own" else 1)
-        self.shares_of_all = rows[:, at:].mean(0)
-
-    def after(self, shares: np.ndarray, steps: int) -> tuple[Mixture, np.ndarray, float]:
-        """The mixture, shares (N, k) and mean log likelihood after at most so many steps."""
-        last = -np.inf
-        for _ in range(steps):
-            mixture, constant = self._maximised(shares)
-            logits = self.rows @ mixture.weights + mixture.bias
-            top = logits.max(1, keepdims=True)
-            shares = np.exp(logits - top)
-            total = shares.sum(1, keepdims=True)
-            shares /= total
-            likelihood = float((top + np.log(total)).mean()) + constant
-            if likelihood - last < CLOSE:
-                break
-            last = likelihood
-        return mixture, shares, likelihood
-
-    def _maximised(self, shares: np.ndarray) -> tuple[Mixture, float]:
-        """The mixture that suits the shares, and the mean of what its logits leave out."""
-        sums, sizes = self.rows.T @ shares, shares.sum(0) + TINY
-        own = self.covariance == "own"
-        blocks = self._own(sums) if own else self._shared(sums, sizes)
-        bias = np.log(sizes / self.n) + blocks.bias
-        at = self.f * (3 if own else 1)
-        rows = [blocks.weights]
-        start = 0
-        for size in self.sizes:
-            prior = 2 * self.shares_of_all[start : start + size, None]
-            counts = sums[at + start : at + start + size]
-            rows.append(np.log(np.maximum((counts + prior) / (sizes + 2), TINY)))
-            start += size
-        return Mixture(self.covariance, np.vstack(rows), bias, blocks.within), blocks.constant
-
-    def _own(self, sums: np.ndarray) -> _Numbers:
-        there, totals, squares = np.split(sums[: 3 * self.f], 3)
-        there = there + TINY
-        mean = totals / there
-        variance = np.maximum(squares / there - mean**2, 0)
-        pooled = (variance * there).sum(1, keepdims=True) / there.sum(1, keepdims=True)
-        variance = (variance * there + WORTH * pooled) / (there + WORTH) + self.floors[:, None]
-        first = -0.5 * (mean**2 / variance + np.log(variance) + LOG_2_PI)
-        weights = np.vstack([first, mean / variance, -0.5 / variance])
-        return _Numbers(weights, np.zeros(sums.shape[1]), np.empty((0, 0)), 0.0)
-
-    def _shared(self, sums: np.ndarray, sizes: np.ndarray) -> _Numbers:
-        mean = sums[: self.f] / sizes
-        within = self.moments - (mean * sizes / self.n) @ mean.T + self.least
-        if not self.f:
-            return _Numbers(mean, np.zeros(len(sizes)), within, 0.0)
-        solved = np.linalg.solve(within, np.hstack([mean, self.moments]))
-        weights, rest = solved[:, : len(sizes)], solved[:, len(sizes) :]
-        constant = -0.5 * (np.trace(rest) + np.linalg.slogdet(within)[1] + self.f * LOG_2_PI)
-        return _Numbers(weights, -0.5 * (mean * weights).sum(0), within, float(constant))
+def _climbed(traits: Traits, shares: np.ndarray, steps: int, *, own: bool) -> tuple[Mixture, float]:
+    """The mixture and its mean log likelihood after at most so many steps from shares (N, k)."""
+    last, ones = -np.inf, indicators(traits)
+    for _ in range(steps):
+        mixture = _maximised(traits, ones, shares, own)
+        logits = mixture.logits(traits)
+        total = logsumexp(logits, axis=1)
+        shares = np.exp(logits - total[:, None])
+        likelihood = float(total.mean())
+        if likelihood - last < CLOSE:
+            break
+        last = likelihood
+    return mixture, likelihood
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    """What the numbers add to a mixture."""
+def _maximised(traits: Traits, ones: np.ndarray, shares: np.ndarray, own: bool) -> Mixture:
+    """The mixture that suits shares (N, k); what few rows say is mixed with what all say."""
+    sizes = shares.sum(0) + TINY
+    smoothed = (ones.T @ shares + OVERALL * ones.mean(0)[:, None]) / (sizes + OVERALL)
+    there, x = np.isfinite(traits.numbers), np.nan_to_num(traits.numbers)
+    counts = shares.T @ there + TINY
+    means = shares.T @ x / counts
+    variances = np.maximum(shares.T @ (x * x) / counts - means**2, 0)
+    pooled = (variances * counts).sum(0) / counts.sum(0)
+    worth = WORTH if own else np.inf
+    kept = counts / (counts + worth)
+    variances = kept * variances + (1 - kept) * pooled + traits.floors + LEAST
+    together = _together(traits.numbers, shares, means, variances)
+    frequencies = np.log(np.maximum(smoothed, TINY))
+    return Mixture(np.log(sizes / len(traits)), frequencies, means, variances, together)
 
-    weights: np.ndarray
-    bias: np.ndarray
-    within: np.ndarray
-    constant: float
+
+def _together(x: np.ndarray, shares: np.ndarray, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """(F, F) the correlations within segments, shrunk."""
+    n, f = x.shape
+    products = np.zeros((f, f))
+    for own, mean, variance in zip(shares.T, means, variances, strict=True):
+        off = np.nan_to_num((x - mean) / np.sqrt(variance))
+        products += (off * own[:, None]).T @ off
+    spread = np.sqrt(np.diag(products)) + TINY
+    shrunk = min(1.0, SHRUNK * f / n + LEAST)
+    found: np.ndarray = (1 - shrunk) * products / np.outer(spread, spread)
+    np.fill_diagonal(found, 1.0)
+    return found

@@ -15,7 +15,7 @@ from layerwise.kinds.base import Values
 from layerwise.nn import Pipeline, build
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice
-from layerwise.segments.mixture import Mixture
+from layerwise.segments.rule import Rule
 from layerwise.segments.traits import Traits, traits_of_columns
 from layerwise.segments.warp import warped
 from layerwise.spec import Spec
@@ -92,14 +92,14 @@ def _interpolated(column: np.ndarray, places: np.ndarray, heights: np.ndarray) -
     return np.where(np.isnan(column), np.nan, found)
 
 
-def table_network(mixture: Mixture, read: ColumnsRead) -> tuple[tuple[StageChoice, ...], Pipeline]:
+def table_network(rule: Rule, read: ColumnsRead) -> tuple[tuple[StageChoice, ...], Pipeline]:
     """The network whose softmax is the probability of each segment: its recipe, and itself with weights.
 
     What a column adds to the logits is a function of that column alone: linear in pieces for numbers, exact
     where the mixture shares one covariance and closer the more bins there are where it does not; a table for
-    categories. A number that is missing adds what it adds to the mixture.
+    categories. A number that is missing adds what it adds to the rule.
     """
-    k = mixture.number
+    k = rule.number
     branches: dict[str, list[dict[str, Any]]] = {}
     if NUMBERS in read.spec.columns:
         branches[NUMBERS] = [{"name": "pieces", "stage": "PiecewiseLinear"}]
@@ -110,10 +110,10 @@ def table_network(mixture: Mixture, read: ColumnsRead) -> tuple[tuple[StageChoic
         StageChoice("answer", "Head"),
     )
     net = build(recipe, read.spec, k)
-    curves, tables = _parts(mixture, read)
+    curves, tables = _parts(rule, read)
     rows = [row for curve, missing in curves for row in (*np.diff(curve, axis=0), missing - curve[0])]
     weight = [*rows, *np.tile(np.eye(k), (len(tables), 1))]
-    bias = mixture.bias + sum((curve[0] for curve, _ in curves), np.zeros(k))
+    bias = rule.bias + sum((curve[0] for curve, _ in curves), np.zeros(k))
     filled_head(net, np.array(weight).reshape(-1, k), bias)
     with torch.no_grad():
         vectors = [p for name, p in net.named_parameters() if not name.startswith("answer.")]
@@ -132,15 +132,12 @@ def filled_head(net: Pipeline, weight: np.ndarray, bias: np.ndarray) -> None:
     net.eval()
 
 
-def _parts(
-    mixture: Mixture, read: ColumnsRead
-) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray]]:
+def _parts(rule: Rule, read: ColumnsRead) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray]]:
     """For each column of numbers what it adds at its edges (B + 1, k) and where missing (k,); for each one of
     categories what each adds (size, k)."""
-    w, k = mixture.weights, mixture.number
+    w, k = rule.weights, rule.number
     f = sum(h is not None for h in read.heights)
-    own = mixture.covariance == "own"
-    at, number = f * (3 if own else 1), 0
+    at, number = 3 * f, 0
     curves: list[tuple[np.ndarray, np.ndarray]] = []
     for places, heights in zip(read.places, read.heights, strict=True):
         if heights is None:
@@ -149,10 +146,7 @@ def _parts(
             at += size + 1
             continue
         z = heights[:, None]
-        if own:
-            curve = w[number] + z * w[f + number] + z**2 * w[2 * f + number]
-        else:
-            curve = z * w[number]
+        curve = w[number] + z * w[f + number] + z**2 * w[2 * f + number]
         curves.append((curve, np.zeros(k)))
         number += 1
     tables = []
