@@ -45,45 +45,46 @@ class Evidence:
         return float(self.density.mean())
 
 
-def studied(
-    traits: Traits, most: int, *, own: bool, least: int, rounds: int, rng: Randomness
-) -> list[Evidence]:
-    """Evidence for 1 to `most` segments: in each round, five mixtures are fitted, each without a fifth.
+def studied(traits: Traits, most: int, *, own: bool, least: int, rng: Randomness) -> list[Evidence]:
+    """Evidence for 1 to `most` segments: five mixtures are fitted, each without a fifth.
 
     It ends early, but not before `least`, where two numbers in a row suit new rows less than a lower one.
 
     A gap: fewer rows lie in a window about the thinnest place between two segments, found on four fifths of
     them, than about the smaller of their middles, in the fifth that was left out; for any density with one
-    peak that is as likely as not at best. Of the rounds, the median p-value.
+    peak that is as likely as not at best.
     """
     found: list[Evidence] = []
     for k in range(1, most + 1):
-        found.append(_of_number(traits, k, own, rounds, rng.at(k)))
+        found.append(_of_number(traits, k, own, rng.at(k)))
         best = max(found, key=lambda e: e.likelihood)
         if k >= best.number + PATIENCE and k >= least:
             break
     return found
 
 
-def _of_number(traits: Traits, number: int, own: bool, rounds: int, rng: Randomness) -> Evidence:
-    agreed, gaps, density = [], [], np.zeros(len(traits))
-    for place in range(rounds):
-        fold = rng.at(place).numpy("folds").permutation(len(traits)) % FOLDS
-        left_out = [
-            fitted(
-                traits.take(np.flatnonzero(fold != i)), number, own=own, rng=rng.at(place, i), starts=STARTS
-            )
-            for i in range(FOLDS)
-        ]
-        logits = np.array([m.logits(traits) for m in left_out])
-        density += logsumexp(logits[fold, np.arange(len(traits))], axis=1) / rounds
-        if number > 1:
-            labels = logits.argmax(2)
-            agreed += [_agreement(a, b, number) for a, b in combinations(labels, 2)]
-            gaps.append(_no_gap(_matched(logits), fold))
+def _of_number(traits: Traits, number: int, own: bool, rng: Randomness) -> Evidence:
+    fold, logits = _left_out(traits, number, FOLDS, own, rng)
+    density = logsumexp(logits[fold, np.arange(len(traits))], axis=1)
     if number == 1:
         return Evidence(1, 1.0, density, 1.0)
-    return Evidence(number, float(np.mean(agreed)), density, float(np.median(gaps)))
+    return Evidence(number, _stability(logits), density, _no_gap(_matched(logits), fold))
+
+
+def _left_out(
+    traits: Traits, number: int, fits: int, own: bool, rng: Randomness
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) the fifth that each row is in, and the logits (fits, N, k) of mixtures fitted without a fifth."""
+    fold = rng.numpy("folds").permutation(len(traits)) % FOLDS
+    mixtures = (
+        fitted(traits.take(np.flatnonzero(fold != i)), number, own=own, rng=rng.at(i), starts=STARTS)
+        for i in range(fits)
+    )
+    return fold, np.array([m.logits(traits) for m in mixtures])
+
+
+def _stability(logits: np.ndarray) -> float:
+    return float(np.mean([_agreement(a, b, logits.shape[2]) for a, b in combinations(logits.argmax(2), 2)]))
 
 
 def _agreement(mine: np.ndarray, theirs: np.ndarray, number: int) -> float:
@@ -148,6 +149,6 @@ def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
 
 
 def null_stability(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
-    """(tables,) the stability in one round of each of so many structureless tables of that look."""
+    """(tables,) the stability of each of so many structureless tables of that look, of two mixtures each."""
     drawn = (structureless(traits, rng=rng.at(i)) for i in range(tables))
-    return np.array([_of_number(d, number, own, 1, rng.at(i)).stability for i, d in enumerate(drawn)])
+    return np.array([_stability(_left_out(d, number, 2, own, rng.at(i))[1]) for i, d in enumerate(drawn)])

@@ -21,10 +21,9 @@ MOST = 10  # segments that are looked for
 LEAST_ROWS = 40  # of a segment on average
 STUDIED = 2_000  # rows
 FITTED = 20_000  # rows
-ROUNDS = 3
 NULLS = 10
 STARTS = 12
-APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
+APART = 0.15  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
 
 
@@ -57,7 +56,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
     are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
     section 3.4.3). There are segments at all where that is more than one, where at that number or a lower one
-    all have gaps between them (p <= 0.25), and where the stability is above that of ten structureless tables.
+    all have gaps between them (p <= 0.15), and where the stability is above that of ten structureless tables.
     They are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
 
     Raises UsageError for a number of segments that the rows do not allow.
@@ -70,7 +69,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     rng = Randomness(seed).at("segments")
     some = _drawn(traits, STUDIED, rng)
     most = max(min(MOST, len(some) // LEAST_ROWS), number or 1)
-    evidence = tuple(studied(some, most, own=own, least=number or 2, rounds=ROUNDS, rng=rng.at("study")))
+    evidence = tuple(studied(some, most, own=own, least=number or 2, rng=rng.at("study")))
     considered = number or _likeliest(evidence)
     null, why = np.empty(0), "the number was asked for"
     if number is None:

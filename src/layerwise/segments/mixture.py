@@ -46,13 +46,13 @@ class Mixture:
 
     def logits(self, traits: Traits) -> np.ndarray:
         """(N, k) the log density of each row and segment together, in nats."""
-        there = np.isfinite(traits.numbers)
+        there, x = np.isfinite(traits.numbers).astype(float), np.nan_to_num(traits.numbers)
         found: np.ndarray = self.shares + indicators(traits) @ self.frequencies
-        inverse = np.linalg.inv(self.correlations)
+        root = np.linalg.cholesky(np.linalg.inv(self.correlations))
         size = np.linalg.slogdet(self.correlations)[1]
         for own, mean, variance in zip(found.T, self.means, self.variances, strict=True):
-            off = np.where(there, (traits.numbers - mean) / np.sqrt(variance), 0.0)
-            own -= 0.5 * (((off @ inverse) * off).sum(1) + there @ (np.log(variance) + LOG_2_PI) + size)
+            off = ((x - mean) * (there / np.sqrt(variance))) @ root
+            own -= 0.5 * (np.einsum("nf,nf->n", off, off) + there @ (np.log(variance) + LOG_2_PI) + size)
         return found
 
     def density(self, traits: Traits) -> np.ndarray:
@@ -124,17 +124,19 @@ def _maximised(traits: Traits, ones: np.ndarray, shares: np.ndarray, own: bool) 
     worth = WORTH if own else np.inf
     kept = counts / (counts + worth)
     variances = kept * variances + (1 - kept) * pooled + traits.floors + LEAST
-    together = _together(traits.numbers, shares, means, variances)
+    together = _together(x, there, shares, means, variances)
     frequencies = np.log(np.maximum(smoothed, TINY))
     return Mixture(np.log(sizes / len(traits)), frequencies, means, variances, together)
 
 
-def _together(x: np.ndarray, shares: np.ndarray, means: np.ndarray, variances: np.ndarray) -> np.ndarray:
+def _together(
+    x: np.ndarray, there: np.ndarray, shares: np.ndarray, means: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
     """(F, F) the correlations within segments, shrunk."""
     n, f = x.shape
     products = np.zeros((f, f))
     for own, mean, variance in zip(shares.T, means, variances, strict=True):
-        off = np.nan_to_num((x - mean) / np.sqrt(variance))
+        off = (x - mean) * (there / np.sqrt(variance))
         products += (off * own[:, None]).T @ off
     spread = np.sqrt(np.diag(products)) + TINY
     shrunk = min(1.0, SHRUNK * f / n + LEAST)
