@@ -125,7 +125,7 @@ def test_typical_rows_are_of_the_segment_and_near_its_middle(cut: Cut) -> None:
 
 
 def test_rows_without_segments_are_told_so(cut: Cut) -> None:
-    none = replace(cut, segments=replace(cut.segments, mixture=None, why="two halves do not agree"), net=None)
+    none = replace(cut, segments=replace(cut.segments, rule=None, why="two halves do not agree"), net=None)
     found = segment_section(none, ids=IDS)
     assert found.heading == "The 100 rows make no segments."
     assert found.findings[0].sentence == "No segments: two halves do not agree."

@@ -22,7 +22,8 @@ from layerwise.model import Model
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe, Training
 from layerwise.segments import READING, Cut, cut_table
-from layerwise.segments.mixture import Covariance, fitted
+from layerwise.segments.mixture import fitted
+from layerwise.segments.rule import taught
 from layerwise.segments.tables import columns_of, table_network
 from layerwise.segments.warp import warped
 from layerwise.spec import Spec
@@ -43,15 +44,14 @@ def test_planted_segments_of_a_table_are_found(cut: Cut) -> None:
     assert adjusted_rand_score(labels, cut.labels) > 0.85
 
 
-@pytest.mark.parametrize(("covariance", "error"), [("own", 0.02), ("shared", 1e-4)])
-def test_the_network_is_the_mixture(covariance: Covariance, error: float) -> None:
+def test_the_network_is_the_rule() -> None:
     values, spec, _ = rows(missing=0.2)
     read = columns_of(values, spec)
     traits = read.traits(values, rng=Randomness(0))
-    mixture = fitted(traits, 3, covariance, rng=Randomness(0), starts=2)
-    _, net = table_network(mixture, read)
+    rule = taught(fitted(traits, 3, own=True, rng=Randomness(0), starts=2), traits)
+    _, net = table_network(rule, read)
     answers = net(collate(values, spec)).detach().double().softmax(1).numpy()
-    assert np.abs(answers - softmax(mixture.logits(traits), 1)).max() < error
+    assert np.abs(answers - softmax(rule.logits(traits), 1)).max() < 0.02
 
 
 def test_columns_of_other_kinds_alone_are_refused() -> None:

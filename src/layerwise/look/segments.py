@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +27,9 @@ TOLD = 3  # marks in a sentence
 TYPICAL = 6  # rows of a segment
 POINTS = 1200
 MEASURED = 2000  # rows: silhouettes and the rival
-SPLITS = 6
 SAME = 0.005  # of stabilities that are not told apart
 APART = 0.1  # p-value
+FOLDS = 5
 MOST_SIZE = 1 << 22  # indicators of a rival
 
 
@@ -98,10 +99,10 @@ def _stability(found: Segments) -> Finding:
     several = found.evidence[1:]
     best = next((e for e in several if e.number == found.considered), several[0])
     chart = Dots(
-        [(f"{e.number} segments", e.stability, e.low, e.high) for e in several],
+        [(f"{e.number} segments", e.stability, None, None) for e in several],
         "stability",
-        "How far two halves of the rows agree on the segments of all rows, as an adjusted Rand index:"
-        " 0 is chance, 1 the same segments.",
+        "How far segments found without one fifth of the rows agree with those found without another, as an"
+        " adjusted Rand index: 0 is chance, 1 the same segments.",
         strong=(f"{best.number} segments",),
     )
     table = Rows(
@@ -118,12 +119,10 @@ def _stability(found: Segments) -> Finding:
         )
     return Finding(
         "segments.stability",
-        f"At {best.number} segments two halves of the rows agree with a stability of"
-        f" {number(best.stability, best.low, best.high)}{null}.",
+        f"At {best.number} segments, parts of the rows agree with a stability of"
+        f" {number(best.stability)}{null}.",
         best.stability,
-        best.low,
-        best.high,
-        method=f"{SPLITS} splits into halves; the 95 % interval takes splits as independent, which they are not",
+        method="five fits, each without a fifth of the rows; mean over pairs of fits",
         pictures=(chart, table),
     )
 
@@ -277,7 +276,7 @@ def _rival(raw: np.ndarray, labels: np.ndarray | None, found: Segments, seed: in
     chart = Dots(
         [("these segments", own, None, None), ("k-means on raw values", means.stability, None, None)],
         "stability",
-        f"Stability of {k} segments over halves of the rows.",
+        f"Stability of {k} segments found without one fifth of the rows or another.",
         strong=("these segments",),
     )
     behind = means.stability > own + SAME
@@ -305,12 +304,10 @@ def _k_means(raw: np.ndarray, k: int, seed: int) -> _Means:
     def fitted(rows: np.ndarray, place: int) -> KMeans:
         return KMeans(k, n_init=10, random_state=rng.at(place).number("starts") >> 33).fit(rows)
 
-    agreed = []
-    for place in range(SPLITS):
-        order = rng.at(place).numpy("halves").permutation(len(raw))
-        first, second = (fitted(raw[half], place) for half in np.array_split(order, 2))
-        agreed.append(adjusted_rand_score(first.predict(raw), second.predict(raw)))
-    return _Means(fitted(raw, SPLITS).labels_, float(np.mean(agreed)))
+    fold = rng.numpy("folds").permutation(len(raw)) % FOLDS
+    labels = [fitted(raw[fold != i], i).predict(raw) for i in range(FOLDS)]
+    agreed = [adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]
+    return _Means(fitted(raw, FOLDS).labels_, float(np.mean(agreed)))
 
 
 def _raw(values: Values, spec: Spec) -> np.ndarray:

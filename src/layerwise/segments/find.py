@@ -25,6 +25,7 @@ NULLS = 10
 STARTS = 12
 APART = 0.15  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
+WORTH = 0.05  # nats a row: what is less likely by less is as likely
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
-    are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
+    are as likely as under the best, within one standard error or 0.05 nats (Breiman, Friedman, Olshen and Stone 1984,
     section 3.4.3). There are segments at all where that is more than one, where at that number or a lower one
     all have gaps between them (p <= 0.15), and where the stability is above that of ten structureless tables.
     They are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
@@ -99,12 +100,12 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
 
 
 def _likeliest(evidence: Sequence[Evidence]) -> int:
-    """The smallest steady number within one standard error of the likeliest steady one."""
+    """The smallest steady number within one standard error, or 0.05 nats, of the likeliest steady one."""
     steady = [e for e in evidence if e.stability > STABLE]
     best = max(steady, key=lambda e: e.likelihood)
     for found in steady:
         behind = best.density - found.density
-        if behind.mean() <= behind.std() / np.sqrt(len(behind)):
+        if behind.mean() <= max(WORTH, behind.std() / np.sqrt(len(behind))):
             return found.number
     return best.number
 

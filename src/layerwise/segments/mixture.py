@@ -90,7 +90,7 @@ def _starts(traits: Traits, number: int, rng: Randomness, count: int) -> list[np
         if i >= len(depths):
             x = x / x.std(0)
         seed = rng.at(i).number("k-means") >> 33
-        labels = KMeans(number, n_init=2, max_iter=30, random_state=seed).fit_predict(x)
+        labels = KMeans(number, n_init=1, max_iter=30, random_state=seed).fit_predict(x)
         start = np.full((n, number), 0.1 / number)
         start[np.arange(n), labels] += 0.9
         shares.append(start)
