@@ -12,7 +12,7 @@ from scipy.stats import binom
 from sklearn.metrics import adjusted_rand_score
 
 from layerwise.randomness import Randomness
-from layerwise.segments.mixture import fitted
+from layerwise.segments.mixture import Mixture, fitted
 from layerwise.segments.null import structureless
 from layerwise.segments.traits import Traits
 
@@ -50,9 +50,9 @@ def studied(traits: Traits, most: int, *, own: bool, least: int, rng: Randomness
 
     It ends early, but not before `least`, where two numbers in a row suit new rows less than a lower one.
 
-    A gap: fewer rows lie in a window about the thinnest place between two segments, found on four fifths of
-    them, than about the smaller of their middles, in the fifth that was left out; for any density with one
-    peak that is as likely as not at best.
+    A gap: along the line that tells two segments apart were their variances the same, fewer rows lie in a
+    window about the thinnest place between them, found on four fifths of the rows, than about the smaller of
+    their middles, in the fifth that was left out; where there is one peak that is as likely as not at best.
     """
     found: list[Evidence] = []
     for k in range(1, most + 1):
@@ -64,27 +64,31 @@ def studied(traits: Traits, most: int, *, own: bool, least: int, rng: Randomness
 
 
 def _of_number(traits: Traits, number: int, own: bool, rng: Randomness) -> Evidence:
-    fold, logits = _left_out(traits, number, FOLDS, own, rng)
+    fold, mixtures = _left_out(traits, number, FOLDS, own, rng)
+    logits = np.array([m.logits(traits) for m in mixtures])
     density = logsumexp(logits[fold, np.arange(len(traits))], axis=1)
     if number == 1:
         return Evidence(1, 1.0, density, 1.0)
-    return Evidence(number, _stability(logits), density, _no_gap(_matched(logits), fold))
+    labels = logits.argmax(2)
+    orders = [_matched(labels[0], some, number) for some in labels]
+    lines = np.array([m.pooled().logits(traits)[:, o] for m, o in zip(mixtures, orders, strict=True)])
+    own_names = np.array([np.argsort(o)[some] for o, some in zip(orders, labels, strict=True)])
+    return Evidence(number, _stability(labels, number), density, _no_gap(own_names, lines, fold))
 
 
 def _left_out(
     traits: Traits, number: int, fits: int, own: bool, rng: Randomness
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) the fifth that each row is in, and the logits (fits, N, k) of mixtures fitted without a fifth."""
+) -> tuple[np.ndarray, list[Mixture]]:
+    """(N,) the fifth that each row is in, and mixtures that are fitted without one of the fifths."""
     fold = rng.numpy("folds").permutation(len(traits)) % FOLDS
-    mixtures = (
+    return fold, [
         fitted(traits.take(np.flatnonzero(fold != i)), number, own=own, rng=rng.at(i), starts=STARTS)
         for i in range(fits)
-    )
-    return fold, np.array([m.logits(traits) for m in mixtures])
+    ]
 
 
-def _stability(logits: np.ndarray) -> float:
-    return float(np.mean([_agreement(a, b, logits.shape[2]) for a, b in combinations(logits.argmax(2), 2)]))
+def _stability(labels: np.ndarray, number: int) -> float:
+    return float(np.mean([_agreement(a, b, number) for a, b in combinations(labels, 2)]))
 
 
 def _agreement(mine: np.ndarray, theirs: np.ndarray, number: int) -> float:
@@ -93,55 +97,63 @@ def _agreement(mine: np.ndarray, theirs: np.ndarray, number: int) -> float:
     return float(adjusted_rand_score(mine, theirs)) if least >= FEWEST else 0.0
 
 
-def _matched(logits: np.ndarray) -> np.ndarray:
-    """(folds, N, k) the segments of each mixture in the order of those of the first."""
-    labels, k = logits.argmax(2), logits.shape[2]
-    found = []
-    for own, some in zip(logits, labels, strict=True):
-        table = np.zeros((k, k))
-        np.add.at(table, (labels[0], some), 1)
-        found.append(own[:, linear_sum_assignment(-table)[1]])
-    return np.array(found)
+def _matched(mine: np.ndarray, theirs: np.ndarray, number: int) -> np.ndarray:
+    """(k,) their segment that is each of mine."""
+    table = np.zeros((number, number))
+    np.add.at(table, (mine, theirs), 1)
+    order: np.ndarray = linear_sum_assignment(-table)[1]
+    return order
 
 
-def _no_gap(logits: np.ndarray, fold: np.ndarray) -> float:
-    """The p-value of the two segments that are least apart, from logits (folds, N, k) and folds (N,)."""
-    return max(_of_pair(logits, fold, i, j) for i, j in combinations(range(logits.shape[2]), 2))
+def _no_gap(labels: np.ndarray, lines: np.ndarray, fold: np.ndarray) -> float:
+    """The p-value of the two segments that are least apart.
+
+    From each mixture's labels (folds, N), its logits with variances pooled (folds, N, k), and folds (N,).
+    """
+    return max(
+        _of_pair(labels, lines[:, :, i] - lines[:, :, j], fold, (j, i))
+        for i, j in combinations(range(lines.shape[2]), 2)
+    )
 
 
-def _of_pair(logits: np.ndarray, fold: np.ndarray, i: int, j: int) -> float:
-    new = logits[fold, np.arange(len(fold))]
-    either = np.isin(new.argmax(1), (i, j))
-    odds = new[either, i] - new[either, j]
-    if not _both(odds):
+def _of_pair(labels: np.ndarray, odds: np.ndarray, fold: np.ndarray, pair: tuple[int, int]) -> float:
+    rows = np.arange(len(fold))
+    new = _sides(labels[fold, rows], odds[fold, rows], pair)
+    if min(map(len, new)) < FEWEST:
         return 1.0
-    thinnest = np.array([_thinnest(own[fold != v], i, j) for v, own in enumerate(logits)])[fold[either]]
-    low, high, reach = _middles(odds)
-    between = _near(odds, low + thinnest * (high - low), reach)
-    beside = min(_near(odds, low, reach), _near(odds, high, reach))
+    fitted_on = [
+        _sides(some[fold != v], own[fold != v], pair)
+        for v, (some, own) in enumerate(zip(labels, odds, strict=True))
+    ]
+    either = np.concatenate([fold[labels[fold, rows] == side] for side in pair])
+    thinnest = np.array([_thinnest(*sides) for sides in fitted_on])[either]
+    low, high, reach = _middles(*new)
+    both = np.concatenate(new)
+    between = _near(both, low + thinnest * (high - low), reach)
+    beside = min(_near(both, low, reach), _near(both, high, reach))
     return float(binom.cdf(between, between + beside, 0.5))
 
 
-def _both(odds: np.ndarray) -> bool:
-    return bool(min(np.sum(odds > 0), np.sum(odds <= 0)) >= FEWEST)
+def _sides(labels: np.ndarray, odds: np.ndarray, pair: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """The log odds of the rows of each of two segments."""
+    return odds[labels == pair[0]], odds[labels == pair[1]]
 
 
-def _thinnest(logits: np.ndarray, i: int, j: int) -> float:
+def _thinnest(first: np.ndarray, second: np.ndarray) -> float:
     """Where the rows are fewest, as a share of the way from one middle to the other."""
-    either = np.isin(logits.argmax(1), (i, j))
-    odds = logits[either, i] - logits[either, j]
-    if not _both(odds):
+    if min(len(first), len(second)) < FEWEST:
         return 0.5
-    low, high, reach = _middles(odds)
+    low, high, reach = _middles(first, second)
+    odds = np.concatenate([first, second])
     counts = [_near(odds, low + share * (high - low), reach) for share in GRID]
     thinnest = GRID[counts == np.min(counts)]
     return float(thinnest[len(thinnest) // 2])
 
 
-def _middles(odds: np.ndarray) -> tuple[float, float, float]:
+def _middles(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """The middles of both sides, and a sixth of the way from one to the other."""
-    low, high = float(np.median(odds[odds <= 0])), float(np.median(odds[odds > 0]))
-    return low, high, (high - low) / 6
+    low, high = float(np.median(first)), float(np.median(second))
+    return low, high, abs(high - low) / 6
 
 
 def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
@@ -151,4 +163,8 @@ def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
 def null_stability(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
     """(tables,) the stability of each of so many structureless tables of that look, of two mixtures each."""
     drawn = (structureless(traits, rng=rng.at(i)) for i in range(tables))
-    return np.array([_stability(_left_out(d, number, 2, own, rng.at(i))[1]) for i, d in enumerate(drawn)])
+    found = []
+    for i, table in enumerate(drawn):
+        _, mixtures = _left_out(table, number, 2, own, rng.at(i))
+        found.append(_stability(np.array([m.logits(table).argmax(1) for m in mixtures]), number))
+    return np.array(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp, softmax
@@ -54,6 +54,11 @@ class Mixture:
             off = ((x - mean) * (there / np.sqrt(variance))) @ root
             own -= 0.5 * (np.einsum("nf,nf->n", off, off) + there @ (np.log(variance) + LOG_2_PI) + size)
         return found
+
+    def pooled(self) -> Mixture:
+        """The same with variances of all, so that the log odds of two segments are linear in the numbers."""
+        shared = np.exp(self.shares) @ self.variances
+        return replace(self, variances=np.tile(shared, (self.number, 1)))
 
     def density(self, traits: Traits) -> np.ndarray:
         """(N,) log density of each row, in nats."""
