@@ -16,7 +16,7 @@ from layerwise.segments.mixture import Mixture, fitted
 from layerwise.segments.null import structureless
 from layerwise.segments.traits import Traits
 
-__all__ = ["Evidence", "null_stability", "studied"]
+__all__ = ["Evidence", "null_gains", "studied"]
 
 STARTS = 6
 FOLDS = 5
@@ -160,11 +160,19 @@ def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
     return float(np.sum(np.abs(odds - where) < reach))
 
 
-def null_stability(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
-    """(tables,) the stability of each of so many structureless tables of that look, of two mixtures each."""
-    drawn = (structureless(traits, rng=rng.at(i)) for i in range(tables))
+def null_gains(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
+    """(tables,) the nats by which so many segments make new rows likelier than one, in each of so many
+    structureless tables of that look, of which two fifths are judged."""
     found = []
-    for i, table in enumerate(drawn):
-        _, mixtures = _left_out(table, number, 2, own, rng.at(i))
-        found.append(_stability(np.array([m.logits(table).argmax(1) for m in mixtures]), number))
+    for i in range(tables):
+        table = structureless(traits, rng=rng.at(i))
+        sums = []
+        for k in (1, number):
+            fold, mixtures = _left_out(table, k, 2, own, rng.at(i))
+            sums.append(
+                np.mean(
+                    [m.density(table.take(np.flatnonzero(fold == v))).mean() for v, m in enumerate(mixtures)]
+                )
+            )
+        found.append(sums[1] - sums[0])
     return np.array(found)

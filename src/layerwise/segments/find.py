@@ -10,7 +10,7 @@ import numpy as np
 from layerwise.errors import UsageError
 from layerwise.figures import number as figure
 from layerwise.randomness import Randomness
-from layerwise.segments.evidence import Evidence, null_stability, studied
+from layerwise.segments.evidence import Evidence, null_gains, studied
 from layerwise.segments.mixture import fitted
 from layerwise.segments.rule import Rule, linear, taught
 from layerwise.segments.traits import Traits
@@ -33,8 +33,8 @@ class Segments:
     """Segments of some rows, or none: `rule` is None then.
 
     `evidence` is of one number after the other, from 1. `considered` is the number that was weighed against
-    none, `null` (tables,) the stability of so many segments in structureless tables of the same look; empty
-    where that was not asked. `why` says how the number came about; `fixed`: the caller chose it.
+    none, `null` (tables,) the nats a row by which so many segments make new rows likelier in structureless
+    tables of the same look; empty where that was not asked. `why` says how the number came about; `fixed`: the caller chose it.
     """
 
     rule: Rule | None
@@ -57,7 +57,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
     are as likely as under the best, within one standard error or 0.05 nats (Breiman, Friedman, Olshen and Stone 1984,
     section 3.4.3). There are segments at all where that is more than one, where at that number or a lower one
-    all have gaps between them (p <= 0.15), and where the stability is above that of ten structureless tables.
+    all have gaps between them (p <= 0.15), and where they gain more likelihood than in ten structureless tables.
     They are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
 
     Raises UsageError for a number of segments that the rows do not allow.
@@ -76,8 +76,8 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     if number is None:
         why = _doubt(evidence, considered)
         if considered > 1 and not why:
-            null = null_stability(some, considered, own=own, tables=NULLS, rng=rng.at("null"))
-            why = _by_chance(evidence[considered - 1], null)
+            null = null_gains(some, considered, own=own, tables=NULLS, rng=rng.at("null"))
+            why = _by_chance(evidence[considered - 1].likelihood - evidence[0].likelihood, null)
     rule = None
     if number is not None or not why:
         rows = _drawn(traits, FITTED, rng.at("fit"))
@@ -123,12 +123,12 @@ def _doubt(evidence: Sequence[Evidence], considered: int) -> str:
     return ""
 
 
-def _by_chance(found: Evidence, null: np.ndarray) -> str:
-    if found.stability > null.max():
+def _by_chance(gain: float, null: np.ndarray) -> str:
+    if gain > null.max():
         return ""
     return (
-        f"structureless tables of the same columns can be cut as steadily: stability {figure(float(null.max()))}"
-        f" there, {figure(found.stability)} here"
+        "structureless tables of the same columns gain as much by segments:"
+        f" {figure(float(null.max()))} nats a row there, {figure(gain)} here"
     )
 
 
