@@ -31,7 +31,8 @@ def test_planted_segments_are_found_the_largest_first(cut: Cut) -> None:
     assert cut.labels is not None
     assert adjusted_rand_score(labels, cut.labels) > 0.95
     assert list(np.bincount(cut.labels)) == sorted(np.bincount(cut.labels), reverse=True)
-    assert cut.segments.null.max() < cut.segments.evidence[2].stability
+    evidence = cut.segments.evidence
+    assert cut.segments.null.max() < evidence[2].likelihood - evidence[0].likelihood
 
 
 def test_the_head_on_codes_is_the_rule(cut: Cut) -> None:

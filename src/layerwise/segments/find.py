@@ -55,10 +55,11 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
-    are as likely as under the best, within one standard error or 0.05 nats (Breiman, Friedman, Olshen and Stone 1984,
-    section 3.4.3). There are segments at all where that is more than one, where at that number or a lower one
-    all have gaps between them (p <= 0.15), and where they gain more likelihood than in ten structureless tables.
-    They are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
+    are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
+    section 3.4.3) or 0.05 nats. There are segments at all where that is more than one, where at that number
+    or a lower one all have gaps between them (p <= 0.15), and where new rows gain more by them than in ten
+    structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
+    own.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
