@@ -50,14 +50,14 @@ def test_the_same_seed_cuts_the_same_way(cut: Cut) -> None:
 
 
 def normal(rng: np.random.Generator) -> np.ndarray:
-    return rng.normal(size=(240, 3)) @ rng.normal(size=(3, 5)) + rng.normal(size=(240, 5))
+    return rng.normal(size=(160, 3)) @ rng.normal(size=(3, 5)) + rng.normal(size=(160, 5))
 
 
 MAKERS = {
     "normal": normal,
-    "uniform": lambda rng: rng.uniform(size=(240, 4)),
-    "skewed": lambda rng: rng.gamma(1.0, size=(240, 4)),
-    "heavy": lambda rng: normal(rng) / np.sqrt(rng.chisquare(3, (240, 1)) / 3),
+    "uniform": lambda rng: rng.uniform(size=(160, 4)),
+    "skewed": lambda rng: rng.gamma(1.0, size=(160, 4)),
+    "heavy": lambda rng: normal(rng) / np.sqrt(rng.chisquare(3, (160, 1)) / 3),
 }
 
 

@@ -34,7 +34,8 @@ class Segments:
 
     `evidence` is of one number after the other, from 1. `considered` is the number that was weighed against
     none, `null` (tables,) the nats a row by which so many segments make new rows likelier in structureless
-    tables of the same look; empty where that was not asked. `why` says how the number came about; `fixed`: the caller chose it.
+    tables of the same look; empty where that was not asked. `why` says how the number came about; `fixed`:
+    the caller chose it.
     """
 
     rule: Rule | None

@@ -52,7 +52,7 @@ class Found(NamedTuple):
 
 def of_table(gathered: Gathered, number: int | None, *, seed: int, narrator: Narrator) -> Found:
     """Segments of all rows of a table."""
-    narrator.say("Segments", f"of {len(gathered.store):,} rows, by how alike two halves of them are cut")
+    narrator.say("Segments", f"of {len(gathered.store):,} rows, by how likely they make rows left out")
     every = np.arange(len(gathered.store))
     values, spec = gathered.store.take(every), gathered.spec
     cut = cut_table(values, spec, number=number, seed=seed)
