@@ -28,7 +28,7 @@ TYPICAL = 6  # rows of a segment
 POINTS = 1200
 MEASURED = 2000  # rows: silhouettes and the rival
 SAME = 0.005  # of stabilities that are not told apart
-APART = 0.1  # p-value
+APART = 0.25  # p-value
 FOLDS = 5
 MOST_SIZE = 1 << 22  # indicators of a rival
 

@@ -23,7 +23,7 @@ STUDIED = 2_000  # rows
 FITTED = 20_000  # rows
 NULLS = 10
 STARTS = 12
-APART = 0.15  # p-value, which is large where there is one peak: no gap is the edge of what it tests
+APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
 WORTH = 0.05  # nats a row: what is less likely by less is as likely
 
@@ -58,7 +58,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
     are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
     section 3.4.3) or 0.05 nats. There are segments at all where that is more than one, where at that number
-    or a lower one all have gaps between them (p <= 0.15), and where new rows gain more by them than in ten
+    or a lower one all have gaps between them (p <= 0.25), and where new rows gain more by them than in ten
     structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
     own.
 
