@@ -14,6 +14,7 @@ __all__ = ["Traits", "traits_of_codes", "traits_of_columns"]
 SHUFFLES = 10
 MOST_AXES = 24  # of codes
 TINY = 1e-9
+COMMON = 0.05  # share of the rows from which on a value is common
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,18 @@ def traits_of_codes(codes: np.ndarray, *, rng: Randomness) -> tuple[Traits, np.n
 
 
 def _rounding(column: np.ndarray) -> float:
-    """The variance within one step, of a column that takes few values; 0 for others."""
-    distinct = np.unique(column[np.isfinite(column)])
+    """The least variance of a segment in a column that takes few values; 0 for others.
+
+    With the step d from a common value to its neighbours it is d^2 / 2 pi, so that a segment on one value alone
+    makes it no likelier than its share of rows spread over the step.
+    """
+    distinct, rows = np.unique(column[np.isfinite(column)], return_counts=True)
     if len(distinct) < 2 or len(distinct) > 32:
         return 0.0
-    return float(np.median(np.diff(distinct)) ** 2 / 12)
+    gaps = np.diff(distinct)
+    steps = (np.append(gaps, gaps[-1]) + np.insert(gaps, 0, gaps[0])) / 2
+    common = rows >= min(COMMON * rows.sum(), rows.max())
+    return float(steps[common].max() ** 2 / (2 * np.pi))
 
 
 def _indicators(categories: np.ndarray, sizes: tuple[int, ...]) -> list[np.ndarray]:
