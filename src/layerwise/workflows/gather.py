@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, split_rows
-from layerwise.data.source import LeftOut
 from layerwise.errors import DataError, listed, shown, suggest
 from layerwise.kinds import TABLE
 from layerwise.kinds.base import Kind, Reader
@@ -20,12 +19,11 @@ from layerwise.look import Known
 from layerwise.look.features import features as level_features
 from layerwise.nn import Pipeline
 from layerwise.recipe import Recipe
-from layerwise.spec import Spec
 from layerwise.tasks import Task, guess_task, task_named
 from layerwise.values import collate
 from layerwise.workflows.lay import Asked, kind_of, raw_targets
 from layerwise.workflows.narrate import Narrator
-from layerwise.workflows.prepare import all_for_training, every, make_reader, pack, reasons
+from layerwise.workflows.prepare import Stored, all_for_training, every, make_reader, pack, reasons
 
 __all__ = ["Gathered", "Labels", "coded", "gather"]
 
@@ -45,7 +43,7 @@ class Labels(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Gathered(Stored):
     """Examples ready to learn from without labels. All arrays of rows index the store."""
 
     source: Source
@@ -60,21 +58,6 @@ class Gathered:
     validation: np.ndarray
     test: np.ndarray
     labels: Labels | None
-
-    @property
-    def spec(self) -> Spec:
-        """What one read example looks like."""
-        return self.reader.spec
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Everything that is not among the examples, and why."""
-        unread = [LeftOut(self.source.ids[row], why) for row, why in sorted(self.store.rejected.items())]
-        return (*self.source.left_out, *unread)
-
-    def ids(self, rows: np.ndarray) -> list[str]:
-        """The ids of stored examples."""
-        return [self.source.ids[int(self.store.rows[r])] for r in rows]
 
     @property
     def shown(self) -> np.ndarray:

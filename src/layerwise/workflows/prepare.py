@@ -26,6 +26,7 @@ from layerwise.workflows.narrate import Narrator
 __all__ = [
     "Asked",
     "Prepared",
+    "Stored",
     "all_for_training",
     "assemble",
     "every",
@@ -38,8 +39,31 @@ __all__ = [
 LEAST_FOR_VALIDATION = 200  # training rows; with fewer, all of them train
 
 
+class Stored:
+    """Examples of a source, read into a store."""
+
+    source: Source
+    reader: Reader
+    store: Store
+
+    @property
+    def spec(self) -> Spec:
+        """What one read example looks like."""
+        return self.reader.spec
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Everything that is not among the examples, and why."""
+        unread = [LeftOut(self.source.ids[row], why) for row, why in sorted(self.store.rejected.items())]
+        return (*self.source.left_out, *unread)
+
+    def ids(self, rows: np.ndarray) -> list[str]:
+        """The ids of stored examples."""
+        return [self.source.ids[int(self.store.rows[r])] for r in rows]
+
+
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(Stored):
     """Data ready to train on. All arrays of rows index the store; `targets` (M, ...) are in its order."""
 
     source: Source
@@ -58,21 +82,6 @@ class Prepared:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
-
-    @property
-    def spec(self) -> Spec:
-        """What one read example looks like."""
-        return self.reader.spec
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Everything that is not among the examples, and why."""
-        unread = [LeftOut(self.source.ids[row], why) for row, why in sorted(self.store.rejected.items())]
-        return (*self.source.left_out, *unread)
-
-    def ids(self, rows: np.ndarray) -> list[str]:
-        """The ids of stored examples."""
-        return [self.source.ids[int(self.store.rows[r])] for r in rows]
 
 
 def prepare(
