@@ -34,15 +34,15 @@ from layerwise.energy import RestrictedBoltzmannMachine, unrolled
 from layerwise.nn import Mirrored, mirrored
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
-from layerwise.train import Done, Epoch, Phase, Plan, Reconstruction, train
-from layerwise.values import Batch
-from layerwise.workflows.autoencoding import (
+from layerwise.stacks.autoencoding import (
     by_conjugate_gradients,
     by_one_cycle,
     first_weights,
     machines,
     pretraining,
 )
+from layerwise.train import Done, Epoch, Phase, Plan, Reconstruction, train
+from layerwise.values import Batch
 
 WIDTHS = (1000, 500, 250, 30)
 PIXELS = vector(784)

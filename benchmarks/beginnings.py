@@ -15,9 +15,9 @@ from layerwise.energy import RestrictedBoltzmannMachine, unrolled
 from layerwise.nn import Head, Pipeline, mirrored
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
+from layerwise.stacks.autoencoding import first_weights, machines, pretraining, stacking
 from layerwise.tasks import Classify
 from layerwise.train import Done, Phase, Plan, Supervised, optimiser, train
-from layerwise.workflows.autoencoding import first_weights, machines, pretraining, stacking
 
 WAYS = ("plain", "SAE-3", "SDAE-3", "DBN-3")
 NOISE = 0.25  # of the denoising stack, that of most published rows

@@ -19,8 +19,8 @@ from benchmarks.tuned import Labelled
 from layerwise.energy import DeepBoltzmannMachine, RestrictedBoltzmannMachine
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
+from layerwise.stacks.autoencoding import first_weights
 from layerwise.train import ContrastiveDivergence, MeanField, Objective, Phase, optimiser, train
-from layerwise.workflows.autoencoding import first_weights
 
 END = "end.safetensors"
 STEPS = 600

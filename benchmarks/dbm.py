@@ -20,10 +20,10 @@ from torch import nn
 from benchmarks.tuned import PRECISION, Row, Run, main
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
+from layerwise.stacks.autoencoding import by_conjugate_gradients, by_one_cycle
+from layerwise.stacks.boltzmann import deep_machine
+from layerwise.stacks.discriminating import Joined, from_machine, with_dropout
 from layerwise.train import Phase, Plan, Supervised
-from layerwise.workflows.autoencoding import by_conjugate_gradients, by_one_cycle
-from layerwise.workflows.boltzmann import deep_machine
-from layerwise.workflows.discriminating import Joined, from_machine, with_dropout
 
 WIDTHS = (500, 1000)
 LEARNING = 100  # epochs of each part and of the whole

@@ -20,15 +20,15 @@ from benchmarks.tuned import PRECISION, Row, Run, main
 from layerwise.energy import RestrictedBoltzmannMachine
 from layerwise.nn import Dense, Head, Pipeline
 from layerwise.nn.stage import vector
-from layerwise.train import Phase, Supervised
-from layerwise.workflows.autoencoding import (
+from layerwise.stacks.autoencoding import (
     by_conjugate_gradients,
     by_one_cycle,
     first_weights,
     machines,
     pretraining,
 )
-from layerwise.workflows.discriminating import from_stack, with_dropout
+from layerwise.stacks.discriminating import from_stack, with_dropout
+from layerwise.train import Phase, Supervised
 
 WIDTHS = (500, 500, 2000)
 PIXELS = vector(784)

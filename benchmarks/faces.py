@@ -45,8 +45,8 @@ from layerwise.nn import Whitening
 from layerwise.nn.stage import IMAGE
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
+from layerwise.stacks.autoencoding import first_weights
 from layerwise.train import ContrastiveDivergence, Done, Phase, constant, optimiser, train
-from layerwise.workflows.autoencoding import first_weights
 
 PEOPLE, EACH, HEIGHT, WIDTH = 40, 10, 56, 46  # half the size of the originals
 SPEC = Spec(IMAGE, (1, HEIGHT, WIDTH))

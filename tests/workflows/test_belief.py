@@ -8,7 +8,7 @@ from layerwise.nn import build
 from layerwise.nn.stage import vector
 from layerwise.recipe import StageChoice
 from layerwise.spec import Spec
-from layerwise.workflows.autoencoding import machines
+from layerwise.stacks.autoencoding import machines
 from layerwise.workflows.belief import take_over
 
 

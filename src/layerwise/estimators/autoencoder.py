@@ -17,15 +17,15 @@ from layerwise.estimators.labelled import Labelled, where
 from layerwise.nn import Head, Pipeline
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
-from layerwise.tasks import Classify
-from layerwise.train import Plan, Supervised
-from layerwise.workflows.autoencoding import (
+from layerwise.stacks.autoencoding import (
     Coding,
     autoencode,
     by_conjugate_gradients,
     by_one_cycle,
     first_weights,
 )
+from layerwise.tasks import Classify
+from layerwise.train import Plan, Supervised
 from layerwise.workflows.unlabelled import follow
 
 __all__ = ["Autoencoder"]

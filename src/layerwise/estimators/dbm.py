@@ -18,10 +18,10 @@ from layerwise.data import Store
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
+from layerwise.stacks.boltzmann import deep_machine
+from layerwise.stacks.discriminating import Joined, from_machine, with_dropout
 from layerwise.tasks import Classify
 from layerwise.train import Plan
-from layerwise.workflows.boltzmann import deep_machine
-from layerwise.workflows.discriminating import Joined, from_machine, with_dropout
 from layerwise.workflows.unlabelled import derived, follow
 
 __all__ = ["DeepBoltzmannMachine"]

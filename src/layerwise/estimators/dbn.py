@@ -15,9 +15,9 @@ from layerwise.energy import RestrictedBoltzmannMachine
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
+from layerwise.stacks.autoencoding import machines, pretraining
+from layerwise.stacks.discriminating import from_stack, with_dropout
 from layerwise.tasks import Classify
-from layerwise.workflows.autoencoding import machines, pretraining
-from layerwise.workflows.discriminating import from_stack, with_dropout
 from layerwise.workflows.unlabelled import follow
 
 __all__ = ["DeepBeliefNetwork"]

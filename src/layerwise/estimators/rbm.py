@@ -23,8 +23,8 @@ from layerwise.estimators.unlabelled import Unlabelled
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.recipe import Training
+from layerwise.stacks.autoencoding import first_weights
 from layerwise.train import ContrastiveDivergence, Phase, Plan, stepped
-from layerwise.workflows.autoencoding import first_weights
 from layerwise.workflows.unlabelled import follow
 
 __all__ = ["RBM"]

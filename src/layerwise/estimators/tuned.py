@@ -16,9 +16,9 @@ from layerwise.estimators.inputs import seed_of
 from layerwise.estimators.labelled import Labelled
 from layerwise.nn import Pipeline
 from layerwise.randomness import Randomness
+from layerwise.stacks.discriminating import tuning
 from layerwise.tasks import Classify, Task
 from layerwise.train import Phase
-from layerwise.workflows.discriminating import tuning
 
 __all__ = ["Tuned"]
 

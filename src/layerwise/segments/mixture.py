@@ -13,10 +13,10 @@ from layerwise.segments.traits import Traits
 
 __all__ = ["Mixture", "fitted", "indicators"]
 
-WORTH = 5.0  # rows that speak for the pooled variance
-OVERALL = 2.0  # rows that speak for a category's frequency overall
+WORTH = 10.0  # rows that speak for the pooled variance
+OVERALL = 5.0  # rows that speak for a category's frequency overall
 LEAST = 0.002  # variance, where all rows have 1
-SHRUNK = 2.0  # correlations are shrunk by this times columns over rows
+CHANCE = 2.0  # times what chance adds to squared correlations is taken from them
 SHORT, LONG = 15, 150  # steps of expectation and maximisation
 CLOSE = 1e-5  # nats a row
 TINY = 1e-12
@@ -137,14 +137,20 @@ def _maximised(traits: Traits, ones: np.ndarray, shares: np.ndarray, own: bool) 
 def _together(
     x: np.ndarray, there: np.ndarray, shares: np.ndarray, means: np.ndarray, variances: np.ndarray
 ) -> np.ndarray:
-    """(F, F) the correlations within segments, shrunk."""
-    n, f = x.shape
-    products = np.zeros((f, f))
+    """(F, F) the correlations within segments, those of each column shrunk by its share that chance explains.
+
+    After Schaefer and Strimmer (2005), who shrink all alike; a correlation of chance varies by (1 - r^2)^2 / n.
+    """
+    products = np.zeros((x.shape[1], x.shape[1]))
     for own, mean, variance in zip(shares.T, means, variances, strict=True):
         off = (x - mean) * (there / np.sqrt(variance))
         products += (off * own[:, None]).T @ off
     spread = np.sqrt(np.diag(products)) + TINY
-    shrunk = min(1.0, SHRUNK * f / n + LEAST)
-    found: np.ndarray = (1 - shrunk) * products / np.outer(spread, spread)
+    found: np.ndarray = products / np.outer(spread, spread)
+    np.fill_diagonal(found, 0.0)
+    squares = found**2
+    chance = ((1 - squares) ** 2).sum(0) - 1  # the diagonal counts 1
+    kept = np.maximum(1 - CHANCE * chance / np.maximum(len(x) * squares.sum(0), TINY), 0.0)
+    found *= (1 - LEAST) * np.sqrt(np.outer(kept, kept))
     np.fill_diagonal(found, 1.0)
     return found

@@ -19,9 +19,9 @@ from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
 from layerwise.spec import Spec
+from layerwise.stacks.autoencoding import machines, pretraining
 from layerwise.train import Batches, Done
 from layerwise.values import ONLY, Batch
-from layerwise.workflows.autoencoding import machines, pretraining
 from layerwise.workflows.gather import Gathered
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.running import followed, on_device

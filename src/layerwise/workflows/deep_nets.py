@@ -21,6 +21,7 @@ from layerwise.nn.norms import Norm
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.spec import Spec
+from layerwise.stacks.autoencoding import first_weights, machines, pretraining
 from layerwise.tasks import Classify
 from layerwise.train import (
     Epoch,
@@ -34,7 +35,6 @@ from layerwise.train import (
     train,
 )
 from layerwise.values import Batch
-from layerwise.workflows.autoencoding import first_weights, machines, pretraining
 
 __all__ = ["KINDS", "Pictures", "Scale", "coders", "deep_nets", "digits"]
 

@@ -11,9 +11,9 @@ from layerwise.energy import DeepBoltzmannMachine, RestrictedBoltzmannMachine, u
 from layerwise.nn import Dense, Head, Pipeline
 from layerwise.nn.stage import Stage, vector
 from layerwise.spec import Spec
+from layerwise.stacks.autoencoding import by_conjugate_gradients, by_one_cycle, first_weights
 from layerwise.tasks import Task
 from layerwise.train import Phase, Supervised
-from layerwise.workflows.autoencoding import by_conjugate_gradients, by_one_cycle, first_weights
 
 __all__ = ["Joined", "from_machine", "from_stack", "tuning", "with_dropout"]
 

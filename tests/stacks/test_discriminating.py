@@ -5,9 +5,9 @@ import torch
 
 from layerwise.energy import DeepBoltzmannMachine, RestrictedBoltzmannMachine
 from layerwise.nn.stage import vector
+from layerwise.stacks.discriminating import Joined, from_machine, from_stack, tuning, with_dropout
 from layerwise.tasks import Classify
 from layerwise.train import ConjugateGradients, Learned
-from layerwise.workflows.discriminating import Joined, from_machine, from_stack, tuning, with_dropout
 from layerwise.workflows.unlabelled import derived, vectors_of
 
 

@@ -15,9 +15,7 @@ from layerwise.errors import UsageError
 from layerwise.nn import mirrored
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
-from layerwise.train import Reconstruction, Step, train
-from layerwise.values import Batch
-from layerwise.workflows.autoencoding import (
+from layerwise.stacks.autoencoding import (
     Coding,
     autoencode,
     by_conjugate_gradients,
@@ -27,6 +25,8 @@ from layerwise.workflows.autoencoding import (
     pretraining,
     stacking,
 )
+from layerwise.train import Reconstruction, Step, train
+from layerwise.values import Batch
 
 WIDTHS = [48, 24, 6]
 

@@ -11,8 +11,8 @@ from layerwise.nn import Pipeline, Scale
 from layerwise.nn.initialise import normal
 from layerwise.nn.stage import Stage, vector
 from layerwise.spec import Spec
+from layerwise.stacks.autoencoding import first_weights, pretraining
 from layerwise.train import MeanField, Phase, Plan, optimiser, stepped, trapezoid
-from layerwise.workflows.autoencoding import first_weights, pretraining
 
 __all__ = ["deep_machine", "jointly", "parts"]
 
