@@ -21,7 +21,7 @@ from benchmarks.record import RESULTS, recorded
 from layerwise.data import open_source
 from layerwise.kinds import TABLE
 from layerwise.kinds.table.rivals import one_hot
-from layerwise.segments import READING, cut_table
+from layerwise.segments import cut_table
 
 SEEDS = tuple(range(500, 520))
 """What is scored. Everything was chosen on seeds from 1000; others below 500 were spent on earlier methods
@@ -46,7 +46,7 @@ def find(table: Table, folder: Path) -> Found:
         writer.writerow(table)
         writer.writerows(zip(*table.values(), strict=True))
     source = open_source(path)
-    reader = TABLE.reader(**READING).fit(dict(source.columns), np.arange(len(source)))
+    reader = TABLE.reader(**TABLE.cuts or {}).fit(dict(source.columns), np.arange(len(source)))
     values = reader.read(source.chunk(tuple(source.columns), np.arange(len(source)))).values
     cut = cut_table(values, reader.spec, seed=0)
     return Found(cut.segments.number, cut.labels, np.nan_to_num(np.hstack(one_hot(values, reader.spec))))

@@ -21,7 +21,7 @@ from layerwise.kinds import TABLE
 from layerwise.model import Model
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe, Training
-from layerwise.segments import READING, Cut, cut_table
+from layerwise.segments import Cut, cut_table
 from layerwise.segments.mixture import fitted
 from layerwise.segments.rule import taught
 from layerwise.segments.tables import columns_of, table_network
@@ -68,7 +68,7 @@ def test_a_product_assigns_new_rows_as_the_first(tmp_path: Path) -> None:
     frame = pl.DataFrame({**cells, "colour": [("red", "green", "blue")[t - 1] for t in colours]})
     source = memory_source(frame, None, None)
     names = tuple(source.columns)
-    reader = TABLE.reader(**READING).fit(dict(source.columns), np.arange(len(source)))
+    reader = TABLE.reader(**TABLE.cuts or {}).fit(dict(source.columns), np.arange(len(source)))
     cut = cut_table(
         reader.read(source.chunk(names, np.arange(len(source)))).values, reader.spec, number=3, seed=0
     )

@@ -153,6 +153,8 @@ class Kind:
     verb: str = "seen"  # what one does with examples: seen, heard, read
     patches: Describe | None = None
     """Features learned without labels and without a network: what a network that learns so has to beat."""
+    cuts: Mapping[str, Any] | None = None
+    """How examples are read to be cut into segments by their columns; None: by features that are learned."""
     copies: Callable[[Column], Sequence[int | None]] | None = None
     """One mark a row, equal where two rows of a column hold the same but for format or compression."""
 

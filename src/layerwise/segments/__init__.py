@@ -6,11 +6,9 @@ from layerwise.segments.cut import Cut, cut_codes, cut_table
 from layerwise.segments.evidence import Evidence
 from layerwise.segments.find import Segments, find_segments
 from layerwise.segments.rule import Rule
-from layerwise.segments.tables import READING
 from layerwise.segments.traits import Traits
 
 __all__ = [
-    "READING",
     "Cut",
     "Evidence",
     "Rule",

@@ -44,7 +44,7 @@ class Cut:
 
 
 def cut_table(values: Values, spec: Spec, *, number: int | None = None, seed: int) -> Cut:
-    """Segments of the rows of a table, read by its kind's reader with `READING`.
+    """Segments of the rows of a table, read as its kind's `cuts` says.
 
     `net` takes what the reader gives and ends in a head; columns of other kinds are left out. Raises DataError
     where a table has neither numbers nor categories, UsageError for a number of segments that does not fit.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +19,7 @@ from layerwise.segments.traits import Traits, traits_of_columns
 from layerwise.segments.warp import warped
 from layerwise.spec import Spec
 
-__all__ = ["READING", "ColumnsRead", "columns_of", "filled_head", "table_network"]
-
-READING: Mapping[str, Any] = {"bins": 64}
-"""How a table is to be read: fine enough for a curve in pieces."""
+__all__ = ["ColumnsRead", "columns_of", "filled_head", "table_network"]
 
 NUMBERS, CATEGORIES = "numbers", "categories"
 FEW = 3  # values up to which a column of numbers is one of categories

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 
 from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, split_rows
 from layerwise.errors import DataError, listed, shown, suggest
-from layerwise.kinds import TABLE
 from layerwise.kinds.base import Kind, Reader
 from layerwise.look import Known
 from layerwise.look.features import features as level_features
@@ -88,13 +86,13 @@ def gather(
     narrator: Narrator,
     given: Recipe | None = None,
     whole: bool = False,
-    of_tables: Mapping[str, Any] = MappingProxyType({}),
+    cut: bool = False,
 ) -> Gathered:
     """Open, choose the kind, split and read. A target that is named, or class folders, are only kept as labels.
 
-    `reading` holds the reader's settings that a person or recipe fixed, `of_tables` those where the data are a
-    table, all of whose rows are then taken together. With `whole` nothing is held out: whoever asks judges on
-    data of their own. Raises DataError where the recipe that is given is for another kind of data.
+    `reading` holds the reader's settings that a person or recipe fixed. With `whole` nothing is held out:
+    whoever asks judges on data of their own; nor where a kind of data is to be `cut` into segments by its
+    columns, which are then read as it says. Raises DataError where the recipe given is for another kind.
     """
     source = open_source(data, name_template=asked.name_template, spool=run)
     roles = _roles(source, asked)
@@ -105,14 +103,15 @@ def gather(
             " leave --recipe out, or give one for these"
         )
     columns = {name: source.columns[name] for name in roles.inputs}
-    if whole or (of_tables and kind is TABLE):
+    cuts = kind.cuts if cut else None
+    if whole or cuts is not None:
         split = all_for_training(len(source), asked.seed)
     else:
         near = kind.copies and kind.copies(next(iter(columns.values())))
         split = split_rows(source, roles, None, seed=asked.seed, copies=duplicates(columns, near))
     narrator.say("Reading", f"{source.name}: {len(source):,} {kind.plural}, to learn from without labels")
     narrator.say("Split", split.why)
-    reader = make_reader(kind, {**of_tables, **reading} if kind is TABLE else reading)
+    reader = make_reader(kind, {**(cuts or {}), **reading})
     reader.fit(columns, split.train)
     store = pack(source, roles.inputs, reader, every(split), run=run, workers=asked.workers)
     gathered = Gathered(

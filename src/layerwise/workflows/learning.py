@@ -9,7 +9,6 @@ from typing import Any
 
 from layerwise.errors import UsageError
 from layerwise.findings import Section
-from layerwise.kinds import TABLE
 from layerwise.model import Features, Model
 from layerwise.recipe import Recipe
 from layerwise.workflows.carrying import carried, chosen
@@ -19,7 +18,6 @@ from layerwise.workflows.place import Place, placed
 from layerwise.workflows.prepare import Asked
 from layerwise.workflows.review import review, review_rows
 from layerwise.workflows.segmenting import (
-    READING,
     model_of_codes,
     model_of_table,
     number_of,
@@ -144,13 +142,13 @@ def _run(
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
     seed, asks = asked.seed, options["segments"] is not None
 
-    def gathered_by(of_tables: Mapping[str, Any]) -> Gathered:
+    def gathered_to(cut: bool) -> Gathered:
         return gather(
             data,
             asked,
             run=place.run,
             reading=reading_settings(given, options["settings"]),
-            of_tables=of_tables,
+            cut=cut,
             narrator=narrator,
             given=given,
         )
@@ -162,17 +160,18 @@ def _run(
         "narrator": narrator,
     }
     number = number_of(options["segments"]) if asks else None
-    gathered, found = gathered_by(READING if asks else {}), None
-    if asks and gathered.kind is TABLE:
+    gathered, found = gathered_to(asks), None
+    if asks and gathered.kind.cuts is not None:
         if options["method"] != "auto":
-            raise UsageError("tables are cut into segments by their columns: leave --method out")
+            things = gathered.kind.plural
+            raise UsageError(f"{things} are cut into segments by their columns: leave --method out")
         started = time.monotonic()
         found = of_table(gathered, number, seed=seed, narrator=narrator)
         if found.cut.net is not None:
             model = model_of_table(found.cut, found.cut.net, gathered, time.monotonic() - started, seed=seed)
             return model, review_rows(model, gathered, found, **about)
         narrator.say("Segments", f"none: {found.cut.segments.why}; features are learned all the same")
-        gathered = gathered_by({})
+        gathered = gathered_to(False)
     recipe = settle_without_labels(
         gathered,
         given=given,

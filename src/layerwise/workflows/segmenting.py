@@ -14,13 +14,12 @@ from layerwise.look import Examples
 from layerwise.model import Features, Model
 from layerwise.nn import Pipeline
 from layerwise.recipe import Recipe, Training
-from layerwise.segments import READING, Cut, cut_codes, cut_table
+from layerwise.segments import Cut, cut_codes, cut_table
 from layerwise.tasks import Classify
 from layerwise.workflows.gather import Gathered, coded
 from layerwise.workflows.narrate import Narrator
 
 __all__ = [
-    "READING",
     "SEGMENTS",
     "Found",
     "model_of_codes",

@@ -36,6 +36,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
         rivals=partial(rivals, members=members),
         show=show,
         filters=partial(filters, members=members),
+        cuts={"bins": 64},  # fine enough for a curve in pieces
     )
 
 
