@@ -17,7 +17,7 @@ from layerwise.errors import DataError, LayerwiseError, UsageError
 from layerwise.kinds import kind_named
 from layerwise.randomness import Randomness
 from layerwise.workflows.lay import Asked, lay
-from layerwise.workflows.prepare import make_reader
+from layerwise.workflows.stored import make_reader
 
 _spec = importlib.util.spec_from_file_location("fuzzing", Path(__file__).with_name("fuzzing.py"))
 fuzzing = importlib.util.module_from_spec(_spec)

@@ -18,8 +18,9 @@ from layerwise.tasks import Task
 from layerwise.train import Phase, Supervised, train
 from layerwise.workflows.lay import Laid
 from layerwise.workflows.narrate import Silent
-from layerwise.workflows.prepare import all_for_training, assemble, pack
+from layerwise.workflows.prepare import assemble
 from layerwise.workflows.settle import SEARCH, reading_settings, settle
+from layerwise.workflows.stored import all_for_training, pack
 from layerwise.workflows.supervised import supervised
 
 __all__ = ["train_columns", "train_more"]

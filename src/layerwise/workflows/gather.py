@@ -12,7 +12,6 @@ import torch
 
 from layerwise.data import Roles, Source, Split, Store, duplicates, find_roles, open_source, split_rows
 from layerwise.errors import DataError, listed, shown, suggest
-from layerwise.kinds.base import Kind, Reader
 from layerwise.look import Known
 from layerwise.look.features import features as level_features
 from layerwise.nn import Pipeline
@@ -21,7 +20,7 @@ from layerwise.tasks import Task, guess_task, task_named
 from layerwise.values import collate
 from layerwise.workflows.lay import Asked, kind_of, raw_targets
 from layerwise.workflows.narrate import Narrator
-from layerwise.workflows.prepare import Stored, all_for_training, every, make_reader, pack, reasons
+from layerwise.workflows.stored import Stored, all_for_training, every, make_reader, pack
 
 __all__ = ["Gathered", "Labels", "coded", "gather"]
 
@@ -42,19 +41,8 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True)
 class Gathered(Stored):
-    """Examples ready to learn from without labels. All arrays of rows index the store."""
+    """Examples ready to learn from without labels."""
 
-    source: Source
-    roles: Roles
-    kind: Kind
-    kind_why: str
-    split: Split
-    reader: Reader
-    store: Store
-    groups: np.ndarray | None
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
     labels: Labels | None
 
     @property
@@ -103,8 +91,10 @@ def gather(
             " leave --recipe out, or give one for these"
         )
     columns = {name: source.columns[name] for name in roles.inputs}
-    cuts = kind.cuts if cut else None
-    if whole or cuts is not None:
+    cuts, none = kind.cuts if cut else None, np.empty(0, np.int64)
+    if cuts is not None:
+        split = Split(np.arange(len(source)), none, none, "given", "none: segments are of all rows")
+    elif whole:
         split = all_for_training(len(source), asked.seed)
     else:
         near = kind.copies and kind.copies(next(iter(columns.values())))
@@ -115,23 +105,16 @@ def gather(
     reader.fit(columns, split.train)
     store = pack(source, roles.inputs, reader, every(split), run=run, workers=asked.workers)
     gathered = Gathered(
-        source,
-        roles,
-        kind,
-        why,
-        split,
-        reader,
-        store,
-        None if split.groups is None else split.groups[store.rows],
-        store.places(split.train),
-        store.places(split.validation),
-        store.places(split.test),
-        _labels(source, roles, split, store),
+        source=source,
+        roles=roles,
+        kind=kind,
+        kind_why=why,
+        split=split,
+        reader=reader,
+        store=store,
+        labels=_labels(source, roles, split, store),
     )
-    if gathered.left_out:
-        narrator.say(
-            "Left out", f"{len(gathered.left_out):,}: {reasons(gathered.left_out)} (listed in the report)"
-        )
+    gathered.say_left_out(narrator)
     return gathered
 
 

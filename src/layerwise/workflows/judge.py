@@ -116,9 +116,9 @@ def _net_at_random(model: Model, prepared: Prepared, decoded: np.ndarray, narrat
     rows = Randomness(seed).numpy("random split").permutation(len(prepared.targets))
     test, validation = rows[:held], rows[held : held + len(prepared.validation)]
     train = rows[held + len(prepared.validation) :]
-    other = replace(
-        prepared, task=task, train=np.sort(train), validation=np.sort(validation), test=np.sort(test)
-    )
+    train, validation, test = (prepared.store.rows[np.sort(part)] for part in (train, validation, test))
+    split = replace(prepared.split, train=train, validation=validation, test=test)
+    other = replace(prepared, task=task, split=split)
     narrator.say("Thorough", "the same network once more, on a random split")
     twin = supervised(other, model.recipe, checkpoint=None, narrator=narrator)
     answered = twin.task.decode(answer_rows(twin.net, other, other.test))

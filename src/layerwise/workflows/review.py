@@ -11,14 +11,13 @@ import numpy as np
 
 from layerwise import look
 from layerwise.findings import Section
-from layerwise.look import Examples, Known, Parts
+from layerwise.look import Examples, Known
 from layerwise.look.features import features as level_features
 from layerwise.model import Features, Model
-from layerwise.nn import describe
 from layerwise.randomness import Randomness
 from layerwise.record import to_record
 from layerwise.values import collate
-from layerwise.workflows.account import level_facts, path_text
+from layerwise.workflows.account import data_of, facts_of, levels_of, training_of
 from layerwise.workflows.belief import Made
 from layerwise.workflows.gather import Gathered, coded
 from layerwise.workflows.judge import without_examples
@@ -58,10 +57,6 @@ def review(
         n=len(gathered.train),
         seed=seed,
     )
-    levels = look.levels(
-        features.net, gathered.spec, kind=kind, store=store, held_rows=held, ids=ids, known=known, seed=seed
-    )
-    parts = Parts(gathered.train, gathered.validation, gathered.test, gathered.split.why)
     cut = segments is not None and segments.cut.net is not None
     first = segments.section.findings[0] if segments is not None and cut else learned.verdict
     use = look.use_segments if cut else look.use_features
@@ -69,17 +64,13 @@ def review(
         Section("verdict", "", (replace(first, pictures=()),)),
         use(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
         *(() if segments is None else (segments.section,)),
-        data_section(gathered, parts, seed),
+        _data(gathered, seed),
         learned.section,
-        *(
-            ()
-            if made is None
-            else (look.made(made.samples, made.reconstructed, examples=_examples(gathered, made.rows)),)
-        ),
-        levels,
-        _training(features, gathered, held),
+        *(() if made is None else (_made(made, gathered),)),
+        levels_of(features, gathered, held, known, seed=seed),
+        training_of(features, gathered, held),
         look.doubts_of_features(
-            parts=parts,
+            parts=gathered.parts,
             things=kind.plural,
             judged=known is not None,
             groups=gathered.groups,
@@ -90,24 +81,10 @@ def review(
     )
     features.findings = to_record(sections)
     features.about |= {
-        "verdict": first.sentence,
-        "data": f"{len(gathered.source):,} {kind.plural} from {gathered.source.name}",
+        **facts_of(features, gathered, sections),
         "answer": f"{codes.shape[1]:,} features, learned without labels",
-        "network": " -> ".join(s.name for s in features.recipe.network),
         "features": codes.shape[1],
         "checks": learned.checks,
-        "split_why": gathered.split.why,
-        "split": {
-            "kind": gathered.split.kind,
-            "why": gathered.split.why,
-            "counts": {
-                "train": len(parts.train),
-                "validation": len(parts.validation),
-                "test": len(parts.held),
-            },
-        },
-        "quarantined": [{"path": path_text(x.path), "reason": x.reason} for x in gathered.left_out],
-        "levels": [level_facts(part) for part in levels.parts],
         "seconds": {**features.about["seconds"], "judging": time.monotonic() - started},
         **({} if segments is None else {"segments": told(segments.cut)}),
     }
@@ -130,22 +107,17 @@ def review_rows(
     seed = model.recipe.training.seed
     segments = found.section
     verdict = replace(segments.findings[0], pictures=())
-    parts = Parts(gathered.train, gathered.validation, gathered.test, "")
     sections = (
         Section("verdict", "", (verdict,)),
         look.use_segments(str(folder or f"{model.name}-segments"), data=data[0], options=data[1:]),
         segments,
-        data_section(gathered, parts, seed),
+        _data(gathered, seed),
     )
     model.findings = to_record(sections)
     model.about |= {
-        "verdict": verdict.sentence,
-        "data": f"{len(gathered.source):,} {gathered.kind.plural} from {gathered.source.name}",
+        **facts_of(model, gathered, sections),
         "answer": model.task.sentence,
-        "network": " -> ".join(s.name for s in model.recipe.network),
         "segments": told(found.cut),
-        "split_why": "none: segments are of all rows",
-        "quarantined": [{"path": path_text(x.path), "reason": x.reason} for x in gathered.left_out],
     }
     narrator.say("Done", verdict.sentence, *(part.heading for part in segments.parts))
     return sections if examples else tuple(without_examples(s) for s in sections)
@@ -182,8 +154,9 @@ def _ways(
     return ways
 
 
-def _examples(gathered: Gathered, rows: np.ndarray) -> Examples:
-    return Examples(gathered.kind, gathered.store, rows, gathered.ids(rows))
+def _made(made: Made, gathered: Gathered) -> Section:
+    examples = Examples(gathered.kind, gathered.store, made.rows, gathered.ids(made.rows))
+    return look.made(made.samples, made.reconstructed, examples=examples)
 
 
 def _raw(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
@@ -197,48 +170,14 @@ def _raw(gathered: Gathered, rows: np.ndarray) -> np.ndarray:
     )
 
 
-def data_section(gathered: Gathered, parts: Parts, seed: int) -> Section:
-    """What the page says of the data."""
-    every = np.arange(len(gathered.store))
+def _data(gathered: Gathered, seed: int) -> Section:
     labels = gathered.labels
-    return look.data(
+    return data_of(
+        gathered,
         None if labels is None else labels.task,
-        targets=None if labels is None else labels.targets,
-        parts=parts,
-        groups=gathered.groups,
+        None if labels is None else labels.targets,
         group_word=gathered.roles.group or "group",
-        examples=Examples(gathered.kind, gathered.store, every, gathered.ids(every)),
-        left_out=gathered.left_out,
-        notes=(
-            *gathered.source.notes,
-            *gathered.roles.notes,
-            f"Kind: {gathered.kind.name}, {gathered.kind_why}",
-            *(
-                ()
-                if labels is None
-                else ("The labels are not learned from; they only judge what was learned",)
-            ),
-        ),
-        reading=gathered.reader.choices(),
+        note=None if labels is None else "The labels are not learned from; they only judge what was learned",
         role="labels that only judge:",
         seed=seed,
-    )
-
-
-def _training(features: Features, gathered: Gathered, held: np.ndarray) -> Section:
-    described = describe(features.net, gathered.spec)
-    cost = look.cost(
-        features.net,
-        gathered.store,
-        held,
-        model_bytes=4 * sum(p.numel() for p in features.net.parameters()),
-        multiply_adds=sum(level.cost for level in described if "." not in level.name),
-    )
-    return look.training(
-        features.history,
-        features.recipe,
-        seconds=features.about["seconds"]["training"],
-        steps=features.about["steps"][-1],
-        peak_bytes=look.peak_memory(),
-        parts=(cost,),
     )

@@ -21,7 +21,7 @@ from layerwise.randomness import Randomness
 from layerwise.spec import Spec
 from layerwise.train import Batches, Data, Plan, train
 from layerwise.values import ONLY, Batch
-from layerwise.workflows.prepare import make_reader, pack
+from layerwise.workflows.stored import make_reader, pack
 
 __all__ = ["Vectors", "derived", "follow", "vectors_of"]
 
