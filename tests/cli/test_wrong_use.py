@@ -117,6 +117,7 @@ FIT = [
     ([*GOOD, "--resume"], USAGE, ["nothing to resume", "leave --resume out"]),
     ([*GOOD, "--out", "file"], USAGE, ["'file' is a file", "name a folder"]),
     ([*GOOD, "--out", "model"], USAGE, ["'model' exists", "--overwrite"]),
+    ([*GOOD, "--out", ".", "--overwrite"], USAGE, ["holds files and no model", "--out"]),
     ([*GOOD, "--out", "file/model"], MACHINE, ["file/model"]),
 ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from layerwise.model.answering import Model, Predictions, outputs_of
 from layerwise.model.features import Codes, Features
-from layerwise.model.folder import RUN, holding, write_aside
+from layerwise.model.folder import RUN, holding, holds_product, write_aside
 from layerwise.model.loading import load
 from layerwise.model.product import Product
 
@@ -14,6 +14,7 @@ __all__ = [
     "Predictions",
     "Product",
     "holding",
+    "holds_product",
     "load",
     "outputs_of",
     "write_aside",

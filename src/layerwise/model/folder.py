@@ -20,7 +20,7 @@ from typing import IO
 
 from layerwise.errors import MachineError, ModelError, refused, shown
 
-__all__ = ["RUN", "holding", "publish", "read_checked", "recover", "write_aside"]
+__all__ = ["RUN", "holding", "holds_product", "publish", "read_checked", "recover", "write_aside"]
 
 RUN = ".run"
 CHECKSUMS = "checksums.json"
@@ -122,6 +122,11 @@ def read_checked(folder: Path) -> dict[str, bytes]:
                 "copy the folder again or train anew"
             )
     return files
+
+
+def holds_product(folder: Path) -> bool:
+    """Whether a model was published there."""
+    return (folder / CHECKSUMS).is_file()
 
 
 def _sums(listing: Path) -> dict[str, str]:

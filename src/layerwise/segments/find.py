@@ -25,7 +25,8 @@ NULLS = 10
 STARTS = 12
 APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
-WORTH = 0.05  # nats a row: what is less likely by less is as likely
+WORTH, WORTH_SURE = 0.05, 0.02  # nats a row: what is likelier by less is as likely
+SURE = 0.95  # stability from which on the latter holds
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
-    are as likely as under the best, within one standard error (Breiman, Friedman, Olshen and Stone 1984,
-    section 3.4.3) or 0.05 nats. There are segments at all where that is more than one, where at that number
-    or a lower one all have gaps between them (p <= 0.25), and where new rows gain more by them than in ten
-    structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
-    own.
+    are as likely as under any higher one: within one standard error (Breiman, Friedman, Olshen and Stone 1984,
+    section 3.4.3) or 0.05 nats, 0.02 where the higher one's stability is 0.95. There are segments at all where
+    that is more than one, where at that number or a lower one all have gaps between them (p <= 0.25), and where
+    new rows gain more by them than in ten structureless tables. They are then fitted on at most 20,000 rows.
+    `own`: segments have variances of their own.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -102,14 +103,16 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
 
 
 def _likeliest(evidence: Sequence[Evidence]) -> int:
-    """The smallest steady number within one standard error, or 0.05 nats, of the likeliest steady one."""
+    """The smallest steady number under which new rows are as likely as under any higher steady one."""
     steady = [e for e in evidence if e.stability > STABLE]
-    best = max(steady, key=lambda e: e.likelihood)
-    for found in steady:
-        behind = best.density - found.density
-        if behind.mean() <= max(WORTH, behind.std() / np.sqrt(len(behind))):
-            return found.number
-    return best.number
+    return next(e.number for e in steady if not any(_likelier(more, e) for more in steady))
+
+
+def _likelier(more: Evidence, than: Evidence) -> bool:
+    """By more than one standard error, and by more nats where the segments are less sure to be the same again."""
+    gain = more.density - than.density
+    least = WORTH_SURE if more.stability >= SURE else WORTH
+    return more.number > than.number and float(gain.mean()) > max(least, gain.std() / np.sqrt(len(gain)))
 
 
 def _doubt(evidence: Sequence[Evidence], considered: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from layerwise.errors import DataError, ModelError, UsageError, shown
-from layerwise.model import RUN, holding, write_aside
+from layerwise.model import RUN, holding, holds_product, write_aside
 
 __all__ = ["Place", "default_out", "placed", "remember", "remembered"]
 
@@ -70,13 +70,21 @@ def _check(folder: Path, *, overwrite: bool, resume: bool) -> None:
         if not stopped:
             raise UsageError(f"nothing to resume in {shown(folder)}: leave --resume out to start")
         return
-    if overwrite or not folder.exists():
+    if not folder.exists():
+        return
+    others = any(p.name != RUN for p in folder.iterdir())
+    if overwrite:
+        if others and not stopped and not holds_product(folder):
+            raise UsageError(
+                f"{shown(folder)} holds files and no model: --overwrite replaces only models; name another folder"
+                " with --out"
+            )
         return
     if stopped:
         raise UsageError(
             f"{shown(folder)} holds a run that was stopped: --resume goes on with it, --overwrite starts anew"
         )
-    if any(p.name != RUN for p in folder.iterdir()):
+    if others:
         raise UsageError(
             f"{shown(folder)} exists: --out names another folder, --overwrite replaces the model in it"
         )
