@@ -91,7 +91,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
         evidence,
         considered if considered > 1 else None,
         null,
-        why or _reason(evidence[considered - 1]),
+        why or _reason(evidence[considered - 1], most),
         number is not None,
     )
 
@@ -137,8 +137,10 @@ def _by_chance(gain: float, null: np.ndarray) -> str:
     )
 
 
-def _reason(found: Evidence) -> str:
-    return (
-        f"no other number makes new rows clearly likelier, and parts of the rows agree on {found.number} with an"
-        f" adjusted Rand index of {figure(found.stability)}"
-    )
+def _reason(found: Evidence, most: int) -> str:
+    if found.number == most:
+        said = f"fewer make new rows less likely, more than {most} were not tried (--segments N)"
+    else:
+        said = "no other number makes new rows clearly likelier"
+    index = figure(found.stability)
+    return f"{said}, and parts of the rows agree on {found.number} with an adjusted Rand index of {index}"

@@ -92,7 +92,7 @@ class TableReader(Reader):
         self.numeric = tuple(n for n in numeric if n.names)
         self.categories = tuple(c for c in categories if c.tokens)
         self.others = tuple(others)
-        self._spec = self._look(columns, few)
+        self._spec = self._look(columns, few, reasons)
         self._explain(reasons, len(rows))
         return self
 
@@ -251,7 +251,7 @@ class TableReader(Reader):
                 f"{left:,} of {distinct:,} values share one token: fewer than {self.rare} rows each{beyond}"
             )
 
-    def _look(self, columns: Mapping[str, Column], rows: np.ndarray) -> Spec:
+    def _look(self, columns: Mapping[str, Column], rows: np.ndarray, reasons: Mapping[str, str]) -> Spec:
         fields: dict[str, Spec] = {}
         names = [name for part in self.numeric for name in part.names]
         blocks = [part.read(columns[part.name].take(rows)) for part in self.numeric]
@@ -271,10 +271,12 @@ class TableReader(Reader):
             )
         fields |= {other.field: other.reader.spec for other in self.others}
         if not fields:
+            left_out = [
+                f"{shown(n)[1:-1]} {w}, {reasons.get(n, 'as asked')}" for n, w in self.columns.items()
+            ]
             raise DataError(
-                f"no column to learn from among {listed(columns)}: "
-                f"{'; '.join(f'{shown(n)[1:-1]} {w}' for n, w in list(self.columns.items())[:3])}. "
-                "Name the ones to use with --input, or say what they are with --set reading.columns"
+                f"no column to learn from among {listed(columns)}: {'; '.join(left_out[:3])}."
+                " Name the ones to use with --input, or say what they are with --set reading.columns"
             )
         return Spec(columns=fields)
 
