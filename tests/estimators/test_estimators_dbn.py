@@ -133,3 +133,11 @@ def test_what_cannot_be_is_refused(digits):
         alone.sample(1, sweeps=0)
     with pytest.raises(UsageError, match="width"):
         DeepBeliefNetwork([]).fit(X)
+
+
+def test_digits_are_likelier_than_noise(digits, tuned):
+    X, _ = digits
+    noise = np.random.default_rng(0).permuted(X[1300:], axis=1)
+    scores = tuned.score_samples(X[1300:])
+    np.testing.assert_array_equal(scores, tuned.score_samples(X[1300:]))
+    assert np.mean(scores > tuned.score_samples(noise)) > 0.99

@@ -1,5 +1,6 @@
 """Models by their energies: conditionals, samplers and likelihoods, without training."""
 
+from layerwise.energy.belief import belief_bound
 from layerwise.energy.boltzmann import BoltzmannMachine, Moments
 from layerwise.energy.convolutional import Blocks, ConvolutionalRBM
 from layerwise.energy.deep import DeepBoltzmannMachine
@@ -49,6 +50,7 @@ __all__ = [
     "Tempering",
     "Units",
     "annealed_log_partition",
+    "belief_bound",
     "belief_propagation",
     "binder_cumulant",
     "configurations",

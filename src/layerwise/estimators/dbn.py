@@ -11,7 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from layerwise.data import Store
-from layerwise.energy import RestrictedBoltzmannMachine
+from layerwise.energy import RestrictedBoltzmannMachine, belief_bound
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
@@ -33,12 +33,12 @@ class DeepBeliefNetwork(Tuned):
     backpropagation for `tuning` epochs, three line searches of conjugate gradients on each batch of 1,000, and
     predicts (Hinton and Salakhutdinov 2006, supporting material); with `dropout`, the share of hidden units that
     is left out, by AdamW (Srivastava et al. 2014). The stack stays what it was: `transform`,
-    `inverse_transform` and `sample` are of the density of X either way. `kind` and `reading` say how raw X
-    is read.
+    `inverse_transform`, `score_samples` and `sample` are of the density of X either way. `kind` and `reading` say
+    how raw X is read.
 
     Attributes: `stack_` (a Pipeline of machines), `vectors_`, `starts_` (at most 100 training vectors),
-    `n_features_in_` of a matrix; with y also
-    `net_` (a Pipeline, `net_.levels(v)` are its levels) and `classes_` (C,).
+    `n_features_in_` of a matrix; with y also `net_` (a Pipeline, `net_.levels(v)` are its levels) and
+    `classes_` (C,).
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -78,6 +78,16 @@ class DeepBeliefNetwork(Tuned):
         for machine in reversed(self._machines(deepcopy(self.stack_).double())):
             values = machine.visible_mean(values)
         return self._restored(values)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(N,): a lower bound on the log-density in nats but for a constant, log Z of the topmost machine.
+
+        See `layerwise.energy.belief_bound`: its 20 draws are the same at every call. log Z is found by
+        `layerwise.energy.annealed_log_partition` of the last stage of `stack_`.
+        """
+        check_is_fitted(self)
+        stack = self._machines(deepcopy(self.stack_).double())
+        return self._mapped(X, lambda v: belief_bound(stack, v))
 
     def sample(self, n: int = 1, *, sweeps: int = 100, random_state: Any = 0) -> np.ndarray:
         """`n` examples: `sweeps` of Gibbs sampling in the top machine, then one draw of each level below.
