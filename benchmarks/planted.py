@@ -24,8 +24,8 @@ class Planted:
     words: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
-def planted(seed: int) -> Planted:
-    """2 to 6 segments of unequal size in 200 to 5,000 rows and 4 to 20 columns.
+def planted(seed: int, *, small: bool = False) -> Planted:
+    """2 to 6 segments of unequal size in 500 to 5,000 rows and 4 to 20 columns; `small`: 2 to 4 in 200 to 500.
 
     Numbers are normal with a mean and a spread for each segment and, in every other table, a factor that they
     share within segments; amounts are the exponentials of such; counts are Poisson; categories have their own
@@ -33,8 +33,9 @@ def planted(seed: int) -> Planted:
     The segments are moved apart until the true model, which knows all of this, reaches what was drawn for it.
     """
     rng = np.random.default_rng([seed, 1])
-    k = 2 + seed % 5
-    n = int(np.exp(rng.uniform(np.log(max(200, 100 * k)), np.log(5000))))
+    k = 2 + seed % (3 if small else 5)
+    least, most = (200, 500) if small else (500, 5000)
+    n = int(np.exp(rng.uniform(np.log(max(least, 100 * k)), np.log(most))))
     shares = _shares(k, max(0.06, 30 / n), rng)
     segments = rng.permutation(np.repeat(np.arange(k), _counts(n, shares)))
     width = int(rng.integers(max(4, k), 21))

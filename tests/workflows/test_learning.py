@@ -82,6 +82,19 @@ def test_a_model_on_top_of_features(table, features, frozen):
     assert set(answers) <= {"g0", "g1", "g2"}
 
 
+def test_what_the_features_gained_can_be_seen(table, features):
+    """The same network from first weights is a rival, and learns all its levels."""
+    model = layerwise.fit(
+        table / "labelled.csv", start=table / "features", target="grower", thorough=True,
+        settings={"training.frozen": True, "training.epochs": 3},
+    )  # fmt: skip
+    anew = next(r for r in model.about["rivals"] if r["name"] == "the same network from first weights")
+    assert anew["metrics"]["accuracy"]["n"] == model.about["metrics"]["accuracy"]["n"]
+    assert anew["metrics"] != model.about["metrics"]
+    learned = dict(model.net.named_parameters())["dense1.linear.weight"].detach().numpy()
+    np.testing.assert_array_equal(learned, features.net.state_dict()["dense1.linear.weight"])
+
+
 def test_what_does_not_fit_together(table, features, tmp_path):
     other = tmp_path / "other.csv"
     pl.DataFrame({"a": range(40), "y": ["p", "q"] * 20}).write_csv(other)

@@ -142,7 +142,11 @@ _run_options = _adding(
     help="Build on the levels of features (layerwise learn) or of a model.",
 )
 @click.option("--out", metavar="FOLDER", help="Where the model goes.  [default: NAME-model]")
-@click.option("--thorough", is_flag=True, help="Also train on a random split, to show what it would flatter.")
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Also train on a random split, and from first weights after --from, to compare.",
+)
 @_run_options
 def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any) -> None:
     """Train a network on DATA: a folder of class folders, an archive of one, a

@@ -18,7 +18,7 @@ from layerwise.segments.traits import Traits
 
 __all__ = ["Evidence", "null_gains", "studied"]
 
-STARTS = 6
+STARTS = 12
 FOLDS = 5
 GRID = np.linspace(0.25, 0.75, 21)  # where between two segments a gap may lie
 PATIENCE = 2  # numbers of segments

@@ -50,6 +50,8 @@ def fit(
     out       the model folder to write; None keeps the model in memory (`model.save` writes it)
     start     the folder of features (`layerwise learn`) or of a model, on whose levels to build
     budget    wall time for training in seconds
+    thorough  train again where that shows something: on a random split where groups stay whole, and from
+              first weights where it began with others
     settings  lines of the recipe to change: {"training.rate": 0.01}; a rate of "search" is found by a trial
     asked     kind, task, target, inputs, group, test, split, time, forecast, horizon, name_template,
               seed, workers: as the options of the command
@@ -156,6 +158,7 @@ def _run(
         data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
         thorough=options["thorough"],
         examples=options["examples"],
+        begun=start is not None,
         narrator=narrator,
     )
     return model, page

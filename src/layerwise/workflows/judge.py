@@ -28,6 +28,7 @@ from layerwise.workflows.supervised import answer_rows, supervised
 __all__ = ["judge", "without_examples"]
 
 MOST_RIVAL_ROWS = 20_000
+ANEW = "the same network from first weights"
 CHEAP = ("linear", "neighbours", "naive", "majority")  # learners, in the order in which they show a gap
 
 
@@ -40,8 +41,12 @@ def judge(
     thorough: bool,
     examples: bool,
     narrator: Narrator,
+    begun: bool = False,
 ) -> tuple[Section, ...]:
-    """Everything the page says; `model.findings` and `model.about` get what a folder keeps of it."""
+    """Everything the page says; `model.findings` and `model.about` get what a folder keeps of it.
+
+    A network that was `begun` with levels learned before has itself from first weights as a rival, if `thorough`.
+    """
     started = time.monotonic()
     seed = model.recipe.training.seed
     held, targets, groups = (
@@ -55,6 +60,8 @@ def judge(
     others = {
         rival.name: _challenge(rival, prepared, prepared.train, held, seed) for rival in _rivals(prepared)
     }
+    if begun and thorough:
+        others[ANEW] = _net_anew(model, prepared, narrator)
     comparison = look.compare(model.task, decoded, targets=targets, others=others, groups=groups, seed=seed)
     other_split = None
     if prepared.split.kind == "groups":
@@ -107,6 +114,15 @@ def _challenge(
         spec=prepared.spec,
         seed=seed,
     )
+
+
+def _net_anew(model: Model, prepared: Prepared, narrator: Narrator) -> np.ndarray:
+    """What the same network answers that begins with first weights, all of which learn."""
+    narrator.say("Thorough", f"{ANEW}, on the same training examples")
+    recipe = replace(model.recipe, training=replace(model.recipe.training, frozen=False))
+    other = replace(prepared, task=copy.deepcopy(model.task))
+    twin = supervised(other, recipe, checkpoint=None, narrator=narrator)
+    return twin.task.decode(answer_rows(twin.net, other, other.test))
 
 
 def _net_at_random(model: Model, prepared: Prepared, decoded: np.ndarray, narrator: Narrator) -> OtherSplit:
