@@ -26,6 +26,7 @@ STARTS = 12
 APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
 WORTH = 0.05  # nats a row: what is likelier by less is as likely
+LIKELY = 2.0  # standard errors: the same
 SURE, SURELY = 0.95, 4.0  # unless it is as stable as that, and likelier by so many standard errors
 
 
@@ -57,11 +58,12 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
     on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
-    are as likely as under any higher one: within one standard error (Breiman, Friedman, Olshen and Stone 1984,
-    section 3.4.3) or 0.05 nats, unless the higher one's stability is 0.95 and it is likelier by four standard
-    errors. There are segments at all where that is more than one, where at that number or a lower one all have
-    gaps between them (p <= 0.25), and where new rows gain more by them than in ten structureless tables. They
-    are then fitted on at most 20,000 rows. `own`: segments have variances of their own.
+    are as likely as under any higher one: within two standard errors (Breiman, Friedman, Olshen and Stone 1984,
+    section 3.4.3, who take one) or 0.05 nats, unless the higher one's stability is 0.95 and it is likelier by
+    four standard errors. There are segments at all where that is more than one, where at that number or a
+    lower one all have gaps between them (p <= 0.25), and where new rows gain more by them than in ten
+    structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
+    own.
 
     Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -109,11 +111,11 @@ def _likeliest(evidence: Sequence[Evidence]) -> int:
 
 
 def _likelier(more: Evidence, than: Evidence) -> bool:
-    """By more than chance and 0.05 nats; surely the same segments again may gain less, if that is no chance."""
+    """By more than chance and 0.05 nats; segments that are surely the same again may gain less, if surely."""
     gain = more.density - than.density
     mean, error = float(gain.mean()), float(gain.std()) / np.sqrt(len(gain))
     sure = more.stability >= SURE and mean > SURELY * error
-    return more.number > than.number and (mean > max(WORTH, error) or sure)
+    return more.number > than.number and (mean > max(WORTH, LIKELY * error) or sure)
 
 
 def _doubt(evidence: Sequence[Evidence], considered: int) -> str:
