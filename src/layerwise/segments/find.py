@@ -141,9 +141,8 @@ def _by_chance(gain: float, null: np.ndarray) -> str:
 
 
 def _reason(found: Evidence, most: int) -> str:
-    if found.number == most:
-        said = f"fewer make new rows less likely, more than {most} were not tried (--segments N)"
-    else:
-        said = "no other number makes new rows clearly likelier"
     index = figure(found.stability)
-    return f"{said}, and parts of the rows agree on {found.number} with an adjusted Rand index of {index}"
+    return (
+        f"no other number up to {most} makes new rows clearly likelier, and parts of the rows agree on"
+        f" {found.number} with an adjusted Rand index of {index}"
+    )
