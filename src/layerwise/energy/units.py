@@ -62,8 +62,7 @@ class Bernoulli(Units):
             uniform = torch.rand(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
             return torch.lt(uniform, mean, out=mean)
         # 16 bits for each unit, four units from one draw: probabilities are rounded to 1 / 65536
-        threshold = mean.mul_(65536).sub_(32768.5)
-        return torch.lt(_sixteen_bits(mean, generator), threshold, out=threshold)
+        return mean.sub_(_sixteen_bits(mean, generator), alpha=2**-16).gt_(0.5 + 2**-17)
 
     def log_partition(self, x: Tensor) -> Tensor:
         return F.softplus(x).sum(-1)

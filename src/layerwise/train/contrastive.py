@@ -222,8 +222,10 @@ def _active(rbm: Harmonium, v: Tensor, shares: Tensor | None) -> Tensor:
 
 def _error(v: Tensor, mean: Tensor, shares: Tensor | None) -> Tensor:
     """The mean square of what the reconstruction misses, a visible unit."""
-    errors = (v - mean).square_().flatten(1).mean(1)
-    return errors.mean() if shares is None else (errors * shares).sum() / shares.sum().clamp_min(1e-12)
+    errors = (v - mean).square_()
+    if shares is None:
+        return errors.mean()
+    return (errors.flatten(1).mean(1) * shares).sum() / shares.sum().clamp_min(1e-12)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:

@@ -81,7 +81,11 @@ class Running:
 
     def close(self) -> None:
         """Give back the memory of the gradients."""
-        self.optimiser.zero_grad(set_to_none=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        for p in self.learned:
+            p.grad = None
 
     def to_learning(self) -> None:
         """Training mode where something is learned, evaluation mode elsewhere."""
@@ -104,7 +108,7 @@ class Running:
         before: dict[str, Tensor] = {}
 
         def closure() -> Tensor:
-            self.optimiser.zero_grad(set_to_none=True)
+            self._forget()
             for generator in self._dice:  # a line search must meet the same function at every call
                 generator.manual_seed(seed)
             scalars = self._gradients(batch, rng)
@@ -158,7 +162,7 @@ class Running:
             share = mass(piece) / total
             if share == 0:
                 continue
-            self.optimiser.zero_grad(set_to_none=True)
+            self._forget()
             for name, value in self.phase.objective.gradients(self.net, piece, rng.at(index)).items():
                 scalars[name] = scalars.get(name, torch.zeros_like(value)) + share * value
             for i, p in enumerate(self.learned):
