@@ -73,6 +73,15 @@ def test_words_say_how_it_is_here_and_elsewhere() -> None:
     ]
 
 
+def test_counts_of_the_same_median_are_told_by_their_means() -> None:
+    visits = np.concatenate([np.resize([0, 1, 2, 2, 3], 60), np.resize([2, 2, 2, 4, 9], 40)])
+    spec = Spec(
+        columns={"numbers": Spec(("feature",), (1,), names=("visits",), centre=(0.0,), spread=(1.0,))}
+    )
+    [mark] = marks_of({"numbers": visits[:, None].astype(np.float32)}, spec, LABELS, 1)
+    assert mark.words == "high visits (mean 3.8, others 1.6)"
+
+
 def test_what_does_not_differ_is_not_said() -> None:
     noise = {
         "numbers": RNG.normal(size=(100, 3)).astype(np.float32),

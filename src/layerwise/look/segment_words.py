@@ -63,9 +63,17 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
     if not len(own) or not len(other):
         return marks
     effect = _delta(own, other)
-    middle, rest = float(np.median(own)), float(np.median(other))
-    told = f"{'high' if effect > 0 else 'low'} {name} (median {number(middle)}, others {number(rest)})"
+    told = f"{'high' if effect > 0 else 'low'} {name} ({_middles(own, other)})"
     return [*marks, Mark(name, told, effect)]
+
+
+def _middles(own: np.ndarray, other: np.ndarray) -> str:
+    """Both medians; of counts and other numbers of few values, whose medians are the same, both means."""
+    for word, middle in (("median", np.median), ("mean", np.mean)):
+        told, rest = number(float(middle(own))), number(float(middle(other)))
+        if told != rest:
+            break
+    return f"{word} {told}, others {rest}"
 
 
 def _of_category(name: str, words: Sequence[str], column: np.ndarray, inside: np.ndarray) -> list[Mark]:
