@@ -69,11 +69,10 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
 
 def _middles(own: np.ndarray, other: np.ndarray) -> str:
     """Both medians; of counts and other numbers of few values, whose medians are the same, both means."""
-    for word, middle in (("median", np.median), ("mean", np.mean)):
-        told, rest = number(float(middle(own))), number(float(middle(other)))
-        if told != rest:
-            break
-    return f"{word} {told}, others {rest}"
+    told, rest = number(float(np.median(own))), number(float(np.median(other)))
+    if told != rest:
+        return f"median {told}, others {rest}"
+    return f"mean {number(float(own.mean()))}, others {number(float(other.mean()))}"
 
 
 def _of_category(name: str, words: Sequence[str], column: np.ndarray, inside: np.ndarray) -> list[Mark]:
