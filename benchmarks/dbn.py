@@ -2,7 +2,7 @@
 
     python -m benchmarks.dbn [2006 | dropout | plain ...] [--seeds N] [--validate]
 
-`2006` is a stack of restricted Boltzmann machines, each learned by CD-1 for 50 epochs, tuned by conjugate
+`2006` is a stack of restricted Boltzmann machines, each learned by CD-1 for 20 epochs, tuned by conjugate
 gradients (Hinton and Salakhutdinov 2006; Hinton, Osindero and Teh 2006 report 1.25 %, with backpropagation
 1.15 %). `dropout` tunes the same stack by AdamW with dropout (Srivastava et al. 2014 report 0.92 %). `plain` is
 a network of the same size without pretraining, of rectified units with batch norm, and with the same dropout.
@@ -32,9 +32,9 @@ from layerwise.train import Phase, Supervised
 
 WIDTHS = (500, 500, 2000)
 PIXELS = vector(784)
-PRETRAINING = 50  # epochs of each machine
+PRETRAINING = 20  # epochs of each machine
 HEAD, CONJUGATE = 5, 50  # epochs of the head alone, and of all levels
-EPOCHS = 200  # of AdamW
+EPOCHS = 100  # of AdamW
 DROPOUT = 0.4  # of hidden units; of inputs 0.4 times that
 RATE = 2e-3
 
