@@ -106,3 +106,14 @@ def test_warped_amounts_are_about_normal() -> None:
         assert found.std() == pytest.approx(1)
         assert abs(skew(found)) < 0.2
     assert not warped(np.full(5, 7.0), np.array([6.0, 8.0])).any()
+
+
+def test_a_date_is_one_column_so_its_calendar_makes_no_segments() -> None:
+    rng = np.random.default_rng(0)
+    days = np.datetime64("2015-01-01") + rng.integers(0, 3000, 400)
+    cells = {f"c{i}": rng.normal(size=400) for i in range(3)}
+    source = memory_source(pl.DataFrame({**cells, "opened": days.astype(str)}), None, None)
+    reader = TABLE.reader(**TABLE.cuts or {}).fit(dict(source.columns), np.arange(400))
+    assert reader.spec.columns["numbers"].names == ("c0", "c1", "c2", "opened: days since 1970")
+    read = reader.read(source.chunk(tuple(source.columns), np.arange(400)))
+    assert cut_table(read.values, reader.spec, seed=0).segments.number is None

@@ -9,10 +9,15 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from layerwise.tasks import Classify, Forecast, Regress, paired
-from layerwise.tasks.intervals import stretches, wilson
+from layerwise.tasks.intervals import Statistic, contrast, stretches, wilson
 
 NUMBER = Regress("y", 0.0, 1.0, 0.0, 1.0)
 BINARY = Classify(("a", "b"), (1, 1))
+
+
+def share(right: np.ndarray) -> Statistic:
+    right = right.astype(np.float64)
+    return Statistic(right[:, None], lambda sums: sums[:, 0] / len(right), (0, 1), share=right)
 
 
 def coverage(inside: list[bool]) -> float:
@@ -128,3 +133,26 @@ def test_many_rows_are_summed_into_units() -> None:
     assert time.process_time() - start < 1
     spread = np.abs(y).std() / np.sqrt(200_000)
     assert (mae.high - mae.low) / 2 == pytest.approx(1.96 * spread, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("more", "fewer", "n"), [(0, 1, 24), (0, 4, 252), (4, 0, 252), (3, 3, 50), (1, 0, 2)]
+)
+def test_a_handful_of_rows_that_differ_one_way_is_no_difference(more: int, fewer: int, n: int) -> None:
+    """A sign test of as many rows has p >= 0.125."""
+    a, b = np.zeros(n), np.zeros(n)
+    a[:more], b[n - fewer :] = 1, 1
+    value, low, high = contrast(share(a), share(b), n=n)
+    assert value == pytest.approx((more - fewer) / n)
+    assert low < 0 < high
+
+
+def test_paired_shares_cover_the_truth() -> None:
+    """Bonett and Price's interval, 95 % nominal, over many draws of 60 rows."""
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(600):
+        kinds = rng.choice(4, 60, p=[0.6, 0.1, 0.2, 0.1])
+        _, low, high = contrast(share(kinds % 2 == 1), share(kinds >= 2), n=60)
+        covered.append(low <= -0.1 <= high)
+    assert np.mean(covered) > 0.93

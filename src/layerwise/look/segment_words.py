@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from layerwise.errors import shown
 from layerwise.figures import number
 from layerwise.kinds.base import Values
+from layerwise.kinds.table.cells import DAYS
 from layerwise.spec import Spec
 
 __all__ = ["Mark", "marks_of"]
@@ -63,6 +64,11 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
     if not len(own) or not len(other):
         return marks
     effect = _delta(own, other)
+    if name.endswith(f": {DAYS}"):
+        name = name.removesuffix(f": {DAYS}")
+        told, rest = (str(np.datetime64(int(np.median(x)), "D")) for x in (own, other))
+        words = f"{'late' if effect > 0 else 'early'} {name} (median {told}, others {rest})"
+        return [*marks, Mark(name, words, effect)]
     told = f"{'high' if effect > 0 else 'low'} {name} ({_middles(own, other)})"
     return [*marks, Mark(name, told, effect)]
 

@@ -78,19 +78,25 @@ def _verdict(cut: Cut) -> Finding:
             n=len(cut.traits),
             caveat="There may be some that overlap so much that nothing tells them from one lot of rows.",
         )
-    apart = min((e.apart for e in found.evidence[1:]), default=1.0)
-    caveat = ""
+    several = {e.number: e.apart for e in found.evidence[1:]}
+    apart = several.get(found.number, 1.0)
+    caveats = []
     if found.fixed:
-        caveat = "The number was asked for, not found."
-        if apart > APART:
-            caveat += " Nothing here says that the rows really part there."
+        caveats.append("The number was asked for, not found.")
+    if apart > APART:
+        parted = max((k for k, p in several.items() if k < found.number and p <= APART), default=0)
+        caveats.append(
+            f"Some of them run into one another: only {parted} segments have gaps between all of them."
+            if parted
+            else "Nothing here says that the rows really part there."
+        )
     return Finding(
         "segments",
         f"{found.number} segments: {found.why}.",
         float(found.number),
         n=len(cut.traits),
         method=f"gaps between segments in rows that were not fitted on: p = {number(apart)}",
-        caveat=caveat
+        caveat=" ".join(caveats)
         or "Rows between two segments are assigned to the nearer one; how surely, predict says.",
     )
 

@@ -34,7 +34,7 @@ def card(name: str, about: Mapping[str, Any]) -> str:
         *_uses(_plain(name), about),
         "```",
         "",
-        "Known limits stand under *Doubts* in `report.html`. Weights are safetensors, the rest is JSON;"
+        "What is known of its limits stands in `report.html`. Weights are safetensors, the rest is JSON;"
         " loading executes nothing. `checksums.json` lists the SHA-256 of every file but the report.",
         f"Written by layerwise {about.get('layerwise', '')}, folder format {about.get('format', '')};"
         " later versions read it too.",

@@ -58,6 +58,7 @@ PATTERNS = (
 )
 
 DAY = 86_400_000_000  # microseconds
+DAYS = "days since 1970"  # the part of a date that is the whole of it
 
 
 def series_of(values: Raw) -> pl.Series:
@@ -187,10 +188,12 @@ class Date:
     what: Literal["date"] = "date"
 
     @classmethod
-    def fit(cls, name: str, series: pl.Series) -> Date:
+    def fit(cls, name: str, series: pl.Series, *, days: bool = False) -> Date:
+        """`days`: as nothing else."""
         pattern = pattern_of(texts_of(series)) if series.dtype == pl.String else None
         parts = _calendar(times_of(series, pattern).drop_nulls())
-        return cls(name, pattern, tuple(p for p, v in parts.items() if len(v) and np.ptp(v) > 0))
+        varying = (p for p, v in parts.items() if len(v) and np.ptp(v) > 0)
+        return cls(name, pattern, tuple(p for p in varying if p == DAYS or not days))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -269,7 +272,7 @@ def _calendar(times: pl.Series) -> dict[str, np.ndarray]:
     year = 2 * np.pi * _floats(times.dt.ordinal_day()) / 365.25
     clock = 2 * np.pi * (days - np.floor(days))
     return {
-        "days since 1970": days,
+        DAYS: days,
         "year": _floats(times.dt.year()),
         "month": _floats(times.dt.month()),
         "day of the week": _floats(times.dt.weekday()),

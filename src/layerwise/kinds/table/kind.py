@@ -36,7 +36,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
         rivals=partial(rivals, members=members),
         show=show,
         filters=partial(filters, members=members),
-        cuts={"bins": 64},  # fine enough for a curve in pieces
+        cuts={"bins": 64, "dates": "days"},  # fine enough for a curve in pieces; one column for each
     )
 
 

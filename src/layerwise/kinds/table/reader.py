@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -24,7 +24,7 @@ NUMBERS, CATEGORIES = "numbers", "categories"
 """The fields of all numbers (N, F) float32 and of all categories (N, K) int32."""
 
 OTHER, MISSING = "(rare or new)", "(missing)"
-SETTINGS = ("columns", "bins", "rare", "most", "inner")
+SETTINGS = ("columns", "bins", "rare", "most", "dates", "inner")
 LOOKED_AT = 200_000  # training rows that quantiles are taken from
 WIDEST = 4096  # bins over all number columns
 NUMERIC: Mapping[str, type[Number] | type[Date] | type[Matrix]] = {
@@ -38,7 +38,8 @@ class TableReader(Reader):
     """Columns of a table to `numbers` (N, F), `categories` (N, K) and a field for each text or file column.
 
     Settings: `columns` says by name what a column is read as (number, date, category, left out, or the name
-    of a kind); `bins`, `rare` and `most` shape the encoding; `inner` holds the settings of other kinds'
+    of a kind); `bins`, `rare` and `most` shape the encoding; `dates` are read as days and the parts of a calendar
+    and a clock ("parts"), or as days alone ("days"); `inner` holds the settings of other kinds'
     readers by column.
     """
 
@@ -51,10 +52,11 @@ class TableReader(Reader):
         bins: int | None = None,
         rare: int | None = None,
         most: int | None = None,
+        dates: Literal["parts", "days"] | None = None,
         inner: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.columns = dict(columns or {})
-        self.bins, self.rare, self.most = bins, rare, most
+        self.bins, self.rare, self.most, self.dates = bins, rare, most, dates
         self.inner = {name: dict(settings) for name, settings in (inner or {}).items()}
         self.why: dict[str, str] = {}
         self.numeric: tuple[Numeric, ...] = ()
@@ -86,7 +88,7 @@ class TableReader(Reader):
                 categories.append(category)
                 self._pooled(category, series.n_unique(), reasons)
             elif what in NUMERIC:
-                numeric.append(_fit_numeric(column, few, what))
+                numeric.append(_fit_numeric(column, few, what, days=self.dates == "days"))
             else:
                 others.append(self._fit_member(column, rows, what, {o.field for o in others}))
         self.numeric = tuple(n for n in numeric if n.names)
@@ -143,13 +145,15 @@ class TableReader(Reader):
                 part.check(column.values)
 
     def choices(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """`columns`, `bins`, `rare`, `most` as chosen; the other kinds' choices by column under `inner`."""
+        """`columns`, `bins`, `rare`, `most`, `dates` as chosen; the other kinds' choices by column under `inner`."""
         chosen: dict[str, Any] = {
             "columns": dict(self.columns),
             "bins": self.bins,
             "rare": self.rare,
             "most": self.most,
         }
+        if any(isinstance(part, Date) for part in self.numeric):
+            chosen["dates"] = self.dates or "parts"
         why = dict(self.why)
         if self.others:
             inner = {o.name: o.reader.choices() for o in self.others}
@@ -182,7 +186,7 @@ class TableReader(Reader):
     @classmethod
     def restore(cls, plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The reader that `state` described."""
-        reader = cls(**{name: plain[name] for name in SETTINGS})
+        reader = cls(**{name: plain.get(name) for name in SETTINGS})
         kinds = {member.name: member for member in cls.members}
         reader.why = dict(plain["why"])
         reader.numeric = tuple(NUMERIC[p["what"]](**_tuples(p)) for p in plain["numeric"])
@@ -301,12 +305,12 @@ def _revived(state: dict[str, Any]) -> TableReader:
     return reader
 
 
-def _fit_numeric(column: Column, rows: np.ndarray, what: str) -> Numeric:
+def _fit_numeric(column: Column, rows: np.ndarray, what: str, *, days: bool) -> Numeric:
     values = column.take(rows)
     if what == "number":
         return Number.fit(column.name, series_of(values))
     if what == "date":
-        return Date.fit(column.name, series_of(values))
+        return Date.fit(column.name, series_of(values), days=days)
     array = np.asarray(values).reshape(len(rows), -1).astype(np.float64)
     known = np.isfinite(array)
     low = np.where(known, array, np.inf).min(0)
