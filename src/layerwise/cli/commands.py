@@ -187,7 +187,7 @@ def fit(data: str, quiet: bool, as_json: bool, no_examples: bool, **options: Any
 @click.option(
     "--segments",
     metavar="auto|N",
-    help="Also cut the examples into segments: as many as are stable, or N.",
+    help="Also cut the examples into segments: as many as the rows speak for, or N.",
 )
 @_adding(_SEED, _RECIPE, _SET)
 @click.option("--out", metavar="FOLDER", help="Where the features go.  [default: NAME-features]")

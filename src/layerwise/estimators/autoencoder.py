@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from layerwise.data import Store
 from layerwise.errors import UsageError
-from layerwise.estimators.inputs import seed_of
+from layerwise.estimators.inputs import seed_of, widths_of
 from layerwise.estimators.labelled import Labelled, where
 from layerwise.nn import Head, Pipeline
 from layerwise.nn.stage import vector
@@ -100,7 +100,7 @@ class Autoencoder(Labelled):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on all of X, and to tell classes y (N,) apart where there are epochs of `tuning`. Returns self."""
         coding = Coding(
-            tuple(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
+            widths_of(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
             self.variational, self.epochs,
         )  # fmt: skip
         if self.tuning < 0:

@@ -15,6 +15,7 @@ from torch import nn
 
 from layerwise import energy
 from layerwise.data import Store
+from layerwise.estimators.inputs import widths_of
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
@@ -108,7 +109,9 @@ class DeepBoltzmannMachine(Tuned):
 
         means = torch.from_numpy(self.vectors_.means).float()
         spec = vector(self.vectors_.width)
-        self.machine_ = deep_machine(spec, self.widths, run, means=means, epochs=self.epochs, seed=seed)
+        self.machine_ = deep_machine(
+            spec, widths_of(self.widths), run, means=means, epochs=self.epochs, seed=seed
+        )
 
     def _tuned(self, codes: np.ndarray, task: Classify, store: Store, seed: int) -> Pipeline:
         joined = Joined(deepcopy(self.machine_))

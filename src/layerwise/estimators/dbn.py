@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from layerwise.data import Store
 from layerwise.energy import RestrictedBoltzmannMachine, belief_bound
+from layerwise.estimators.inputs import widths_of
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
 from layerwise.nn.stage import vector
@@ -112,7 +113,11 @@ class DeepBeliefNetwork(Tuned):
 
     def _learn(self, store: Store, seed: int) -> None:
         self.stack_ = machines(
-            vector(self.vectors_.width), self.widths, visible=self.visible, code="bernoulli", seed=seed
+            vector(self.vectors_.width),
+            widths_of(self.widths),
+            visible=self.visible,
+            code="bernoulli",
+            seed=seed,
         )
         self._machines(self.stack_)[0].start_at(torch.from_numpy(self.vectors_.means).float())
         follow(self.stack_, pretraining(self.stack_, epochs=self.epochs), self.vectors_, store, seed=seed)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from layerwise.data import Column
+from layerwise.errors import UsageError, shown
 from layerwise.kinds import KINDS
 
-__all__ = ["kind_of", "plain", "seed_of"]
+__all__ = ["kind_of", "plain", "seed_of", "widths_of"]
 
 
 def plain(X: Any) -> bool:
@@ -45,3 +46,12 @@ def seed_of(random_state: Any) -> int:
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31))
     return int(random_state)
+
+
+def widths_of(widths: Any) -> tuple[int, ...]:
+    """How many units each level has. Raises UsageError for what is no list of them."""
+    if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str):
+        raise UsageError(
+            f"widths is a list with the units of each level, such as [500, 250], got {shown(widths)}"
+        )
+    return tuple(int(w) for w in widths)

@@ -55,17 +55,18 @@ def learned(
     checks: dict[str, object] = {"dimensions": dimensions, "constant": dead, "features": width}
     if known is None:
         sentence = (
-            f"{said}: held-out {things} differ in about {number(dimensions)} independent ways. No label was"
+            f"{said}: on held-out {things} about {number(dimensions)} of them vary independently. No label was"
             " known, so what the features serve is not judged here."
         )
         verdict = Finding("verdict", sentence, n=len(codes))
     else:
         judge = known.judge(np.arange(len(known.rows)), np.arange(len(known.held_targets)), seed)
         probes = {name: judge.probe(*pair) for name, pair in ways.items()}
-        best = max(list(probes)[1:], key=lambda name: probes[name].score.value)
+        # of ways that are as good, the simplest, which come last
+        best = max(reversed(list(probes)[1:]), key=lambda name: probes[name].score.value)
         ahead = _ahead(probes, best, known, seed)
         findings.insert(0, ahead)
-        verdict = _verdict(said, probes, best, len(known.rows), things)
+        verdict = _verdict(said, probes, best, ahead, fitted=len(known.rows), things=things)
         checks["probes"] = {name: p.score.to_json() for name, p in probes.items()}
         checks["ahead"] = {"of": best, "value": ahead.value, "low": ahead.low, "high": ahead.high}
     heading = f"About {number(dimensions)} of {count(width)} features vary independently."
@@ -149,12 +150,16 @@ def _ahead(probes: Mapping[str, Probe], best: str, known: Known, seed: int) -> F
     )
 
 
-def _verdict(said: str, probes: Mapping[str, Probe], best: str, fitted: int, things: str) -> Finding:
+def _verdict(
+    said: str, probes: Mapping[str, Probe], best: str, ahead: Finding, *, fitted: int, things: str
+) -> Finding:
     score, other = next(iter(probes.values())).score, probes[best].score
     name = NAMES.get(score.name, score.name)
     here, there = (number(m.value, m.low, m.high) for m in (score, other))
+    alike = (ahead.low or 0.0) <= 0 <= (ahead.high or 0.0)
+    told = f", a difference that these {things} do not show" if alike else ""
     sentence = (
         f"{said}: a linear probe on them, fitted with {count(fitted)} labels, reaches {with_article(name)} of"
-        f" {here} on held-out {things}; on {best} it reaches {there}."
+        f" {here} on held-out {things}; on {best} it reaches {there}{told}."
     )
     return Finding("verdict", sentence, score.value, score.low, score.high, n=score.n)

@@ -176,7 +176,7 @@ def _say(narrator: Narrator, model: Model, metric: Metric, comparison: Compariso
         ahead = comparison.ahead
         wins = " wins" if comparison.winner == "rival" else ""
         lines.append(
-            f"the best simple rival{wins}: {figure(best.value)} ({comparison.best}), "
+            f"the best rival{wins}: {figure(best.value)} ({comparison.best}), "
             f"paired difference {ahead.value:+.3g} [{ahead.low:+.3g}, {ahead.high:+.3g}]"
         )
     lines.append(f"trained in {in_seconds(model.about['seconds']['training'])}")

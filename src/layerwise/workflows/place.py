@@ -85,9 +85,10 @@ def _check(folder: Path, *, overwrite: bool, resume: bool) -> None:
             f"{shown(folder)} holds a run that was stopped: --resume goes on with it, --overwrite starts anew"
         )
     if others:
-        raise UsageError(
-            f"{shown(folder)} exists: --out names another folder, --overwrite replaces the model in it"
+        instead = (
+            ", --overwrite replaces the model in it" if holds_product(folder) else ", as it holds no model"
         )
+        raise UsageError(f"{shown(folder)} exists: name another folder with --out{instead}")
 
 
 def remember(place: Place, asked: dict[str, Any]) -> None:

@@ -144,14 +144,13 @@ def _ways(
         "the features learned": (coded(features.net, gathered, rows), codes),
         "the same network untrained": (coded(first, gathered, rows), coded(first, gathered, held)),
         "the raw input": (_raw(gathered, rows), _raw(gathered, held)),
-        "the labels' frequencies alone": nothing,
     }
     if gathered.kind.patches is not None:
         parts = [(store.take(p), {name: fact[p] for name, fact in store.facts.items()}) for p in (rows, held)]
         patches = gathered.kind.patches(*parts[0], gathered.spec)
         train, test = (np.asarray(patches(*part), np.float32) for part in parts)
         ways["k-means of patches"] = (train, test)
-    return ways
+    return ways | {"the labels' frequencies alone": nothing}
 
 
 def _made(made: Made, gathered: Gathered) -> Section:

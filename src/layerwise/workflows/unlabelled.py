@@ -259,7 +259,11 @@ def _looked_at(store: Store) -> _Looks:
     lows, highs, totals, counts = (np.stack(column) for column in zip(*seen, strict=True))
     count = np.maximum(counts.sum(0), 1)
     mean = totals.sum(0) / count
-    variance = sum((np.nansum((x - mean) ** 2, 0) for x in parts()), np.zeros(len(mean))) / count
+    with np.errstate(over="ignore"):
+        variance = sum((np.nansum((x - mean) ** 2, 0) for x in parts()), np.zeros(len(mean))) / count
+    if not np.isfinite(variance).all():
+        largest = max(float(np.nanmax(np.abs(x))) for x in parts())
+        raise DataError(f"values up to {largest:.1g} are too large to be squared: divide them first")
     low, high = np.fmin.reduce(lows), np.fmax.reduce(highs)
     return _Looks(np.nan_to_num(low), np.nan_to_num(high), mean, variance)
 
