@@ -155,7 +155,7 @@ def facts_of(product: Product, stored: Stored, sections: Sequence[Section]) -> d
     counts = {"train": len(stored.train), "validation": len(stored.validation), "test": len(stored.test)}
     return {
         "verdict": sections[0].findings[0].sentence,
-        "data": f"{len(stored.source):,} {stored.kind.plural} from {stored.source.name}",
+        "data": f"{len(stored.store):,} {stored.kind.plural} from {stored.source.name}",
         "network": " -> ".join(s.name for s in product.recipe.network),
         "split_why": stored.split.why,
         "split": {"kind": stored.split.kind, "why": stored.split.why, "counts": counts},

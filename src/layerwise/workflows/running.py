@@ -22,6 +22,7 @@ from layerwise.workflows.narrate import Narrator
 
 __all__ = ["followed", "lasting", "on_device", "on_threads", "rated"]
 
+WHOLE = "train"  # the phase in which all that is left to learn learns
 FEW_STEPS = 100
 
 
@@ -99,18 +100,19 @@ def lasting(recipe: Recipe, done: Done, narrator: Narrator) -> Recipe:
 
 
 def _narrated(events: Iterator[Event], narrator: Narrator, named: str | None) -> Done:
-    first: float | None = None
+    first, phase = 0.0, ""
     estimated = False
     shown, score = 0.0, ""
     for event in events:
         if isinstance(event, Step):
             now = time.monotonic()
-            if first is None:
-                first, begin = now, event.step
+            if event.phase != phase:
+                first, begin, phase, estimated = now, event.step, event.phase, False
             elif not estimated and (event.step - begin >= 5 or now - first > 2 or event.step == event.steps):
                 estimated = True
                 left = (now - first) / (event.step - begin) * max(1, event.steps - event.step)
-                narrator.say("Training", f"about {in_seconds(left)} on {_where()}")
+                named_phase = "" if phase == WHOLE else f", {phase}"
+                narrator.say("Training", f"about {in_seconds(left)} on {_where()}{named_phase}")
             if estimated and (now - shown > 0.2 or event.step == event.steps):
                 shown = now
                 narrator.progress(event.step / event.steps, f"loss {float(event.loss):.3g}{score}")
