@@ -12,7 +12,8 @@ from layerwise.nn import Pipeline, build
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.recipe import StageChoice
-from layerwise.segments.find import Segments, find_segments
+from layerwise.segments.evidence import Tell
+from layerwise.segments.find import Segments, find_segments, unheard
 from layerwise.segments.tables import columns_of, filled_head, table_network
 from layerwise.segments.traits import Traits, traits_of_codes
 from layerwise.spec import Spec
@@ -43,7 +44,9 @@ class Cut:
         return None if self.net is None else self.probabilities.argmax(1)
 
 
-def cut_table(values: Values, spec: Spec, *, number: int | None = None, seed: int) -> Cut:
+def cut_table(
+    values: Values, spec: Spec, *, number: int | None = None, seed: int, tell: Tell = unheard
+) -> Cut:
     """Segments of the rows of a table, read as its kind's `cuts` says.
 
     `net` takes what the reader gives and ends in a head; columns of other kinds are left out. Raises DataError
@@ -51,7 +54,7 @@ def cut_table(values: Values, spec: Spec, *, number: int | None = None, seed: in
     """
     read = columns_of(values, spec)
     traits = read.traits(values, rng=Randomness(seed).at("segments"))
-    found = find_segments(traits, number, seed=seed)
+    found = find_segments(traits, number, seed=seed, tell=tell)
     if found.rule is None:
         return Cut(found, traits, (), None, np.empty((len(traits), 0)))
     recipe, net = table_network(found.rule, read)
@@ -65,7 +68,7 @@ def cut_table(values: Values, spec: Spec, *, number: int | None = None, seed: in
     return Cut(found, traits, recipe, net, np.concatenate(parts))
 
 
-def cut_codes(codes: np.ndarray, *, number: int | None = None, seed: int) -> Cut:
+def cut_codes(codes: np.ndarray, *, number: int | None = None, seed: int, tell: Tell = unheard) -> Cut:
     """Segments of codes (N, K) of any kind; `net` is a head on the codes.
 
     The segments are normal with one covariance, on the codes' principal axes, so that a linear head gives
@@ -73,7 +76,7 @@ def cut_codes(codes: np.ndarray, *, number: int | None = None, seed: int) -> Cut
     number of segments that does not fit.
     """
     traits, shift, turn = traits_of_codes(np.asarray(codes, np.float64), rng=Randomness(seed).at("segments"))
-    found = find_segments(traits, number, own=False, seed=seed)
+    found = find_segments(traits, number, own=False, seed=seed, tell=tell)
     rule = found.rule
     if rule is None:
         return Cut(found, traits, (), None, np.empty((len(traits), 0)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -16,7 +18,10 @@ from layerwise.segments.mixture import Mixture, fitted
 from layerwise.segments.null import structureless
 from layerwise.segments.traits import Traits
 
-__all__ = ["Evidence", "null_gains", "studied"]
+__all__ = ["Evidence", "Tell", "null_gains", "studied"]
+
+Tell: TypeAlias = Callable[[float, str], None]
+"""Called with the share of the work that is done, and what was done."""
 
 STARTS = 12
 FOLDS = 5
@@ -45,7 +50,9 @@ class Evidence:
         return float(self.density.mean())
 
 
-def studied(traits: Traits, most: int, *, own: bool, least: int, rng: Randomness) -> list[Evidence]:
+def studied(
+    traits: Traits, most: int, *, own: bool, least: int, rng: Randomness, tell: Tell
+) -> list[Evidence]:
     """Evidence for 1 to `most` segments: five mixtures are fitted, each without a fifth.
 
     It ends early, but not before `least`, where two numbers in a row suit new rows less than a lower one.
@@ -57,6 +64,7 @@ def studied(traits: Traits, most: int, *, own: bool, least: int, rng: Randomness
     found: list[Evidence] = []
     for k in range(1, most + 1):
         found.append(_of_number(traits, k, own, rng.at(k)))
+        tell(k / most, f"{k} of up to {most} segments")
         best = max(found, key=lambda e: e.likelihood)
         if k >= best.number + PATIENCE and k >= least:
             break
@@ -160,7 +168,9 @@ def _near(odds: np.ndarray, where: np.ndarray | float, reach: float) -> float:
     return float(np.sum(np.abs(odds - where) < reach))
 
 
-def null_gains(traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness) -> np.ndarray:
+def null_gains(
+    traits: Traits, number: int, *, own: bool, tables: int, rng: Randomness, tell: Tell
+) -> np.ndarray:
     """(tables,) the nats by which so many segments make new rows likelier than one, in each of so many
     structureless tables of that look, of which two fifths are judged."""
     found = []
@@ -175,4 +185,5 @@ def null_gains(traits: Traits, number: int, *, own: bool, tables: int, rng: Rand
                 )
             )
         found.append(sums[1] - sums[0])
+        tell((i + 1) / tables, f"structureless table {i + 1} of {tables}")
     return np.array(found)

@@ -10,18 +10,19 @@ import numpy as np
 from layerwise.errors import UsageError
 from layerwise.figures import number as figure
 from layerwise.randomness import Randomness
-from layerwise.segments.evidence import Evidence, null_gains, studied
+from layerwise.segments.evidence import Evidence, Tell, null_gains, studied
 from layerwise.segments.mixture import fitted
 from layerwise.segments.rule import Rule, linear, taught
 from layerwise.segments.traits import Traits
 
-__all__ = ["Segments", "find_segments"]
+__all__ = ["Segments", "find_segments", "unheard"]
 
 MOST = 10  # segments that are looked for
 LEAST_ROWS = 40  # of a segment on average
 STUDIED = 2_000  # rows
 FITTED = 20_000  # rows
 NULLS = 10
+STUDY, WEIGHED = 0.6, 0.9  # of the work is done, about, once evidence is there, and what chance does
 STARTS = 12
 APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
 STABLE = 0.5  # the least stability of segments
@@ -53,7 +54,13 @@ class Segments:
         return None if self.rule is None else self.rule.number
 
 
-def find_segments(traits: Traits, number: int | None = None, *, own: bool = True, seed: int) -> Segments:
+def unheard(done: float, words: str) -> None:
+    """Nobody listens."""
+
+
+def find_segments(
+    traits: Traits, number: int | None = None, *, own: bool = True, seed: int, tell: Tell = unheard
+) -> Segments:
     """As many segments as make new rows likely, or `number` of them.
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
@@ -65,7 +72,7 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
     own.
 
-    Raises UsageError for a number of segments that the rows do not allow.
+    `tell` hears how far that is. Raises UsageError for a number of segments that the rows do not allow.
     """
     if number is not None and not 2 <= number <= len(traits) // 2:
         raise UsageError(
@@ -75,19 +82,27 @@ def find_segments(traits: Traits, number: int | None = None, *, own: bool = True
     rng = Randomness(seed).at("segments")
     some = _drawn(traits, STUDIED, rng)
     most = max(min(MOST, len(some) // LEAST_ROWS), number or 1)
-    evidence = tuple(studied(some, most, own=own, least=number or 2, rng=rng.at("study")))
+    evidence = tuple(
+        studied(
+            some, most, own=own, least=number or 2, rng=rng.at("study"), tell=lambda d, w: tell(STUDY * d, w)
+        )
+    )
     considered = number or _likeliest(evidence)
     null, why = np.empty(0), "the number was asked for"
     if number is None:
         why = _doubt(evidence, considered)
         if considered > 1 and not why:
-            null = null_gains(some, considered, own=own, tables=NULLS, rng=rng.at("null"))
+            null = null_gains(
+                some, considered, own=own, tables=NULLS, rng=rng.at("null"),
+                tell=lambda d, w: tell(STUDY + (WEIGHED - STUDY) * d, w),
+            )  # fmt: skip
             why = _by_chance(evidence[considered - 1].likelihood - evidence[0].likelihood, null)
     rule = None
     if number is not None or not why:
         rows = _drawn(traits, FITTED, rng.at("fit"))
         mixture = fitted(rows, considered, own=own, rng=rng.at("fit"), starts=STARTS)
         rule = (taught(mixture, rows) if own else linear(mixture)).by_size(rows)
+    tell(1.0, "no segments" if rule is None else f"{rule.number} segments")
     return Segments(
         rule,
         evidence,

@@ -54,7 +54,7 @@ def of_table(gathered: Gathered, number: int | None, *, seed: int, narrator: Nar
     narrator.say("Segments", f"of {len(gathered.store):,} rows, by how likely they make rows left out")
     every = np.arange(len(gathered.store))
     values, spec = gathered.store.take(every), gathered.spec
-    cut = cut_table(values, spec, number=number, seed=seed)
+    cut = cut_table(values, spec, number=number, seed=seed, tell=narrator.progress)
     section = look.segment_section(cut, values=values, spec=spec, ids=gathered.ids(every), seed=seed)
     return Found(cut, section)
 
@@ -65,7 +65,7 @@ def of_codes(
     """Segments of the codes of all examples."""
     things, every = gathered.kind.plural, np.arange(len(gathered.store))
     narrator.say("Segments", f"of the features of {len(every):,} {things}")
-    cut = cut_codes(coded(features.net, gathered, every), number=number, seed=seed)
+    cut = cut_codes(coded(features.net, gathered, every), number=number, seed=seed, tell=narrator.progress)
     ids = gathered.ids(every)
     examples = Examples(gathered.kind, gathered.store, every, ids)
     return Found(cut, look.segment_section(cut, ids=ids, examples=examples, seed=seed))
