@@ -161,7 +161,9 @@ def test_paired_is_positive_for_the_better(name: str) -> None:
     difference, low, high = paired(c.task, truth, decoded, c.targets)
     assert 0 < low <= difference <= high
     assert paired(c.task, decoded, truth, c.targets)[0] == pytest.approx(-difference)
-    assert paired(c.task, decoded, decoded, c.targets) == (0, 0, 0)
+    difference, low, high = paired(c.task, decoded, decoded, c.targets)
+    assert difference == 0
+    assert -0.05 < low <= 0 <= high < 0.05  # as many rows cannot show that others would not differ
 
 
 @every_task()
