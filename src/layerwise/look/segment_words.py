@@ -19,6 +19,7 @@ __all__ = ["Mark", "marks_of"]
 FEW = 3  # values up to which a column of numbers is told by its values
 LEAST = 0.147  # Cliff's delta that is not negligible (Romano et al. 2006)
 MOST_ROWS = 20_000
+CALENDAR = 2_900_000  # days from 1970 that a calendar of four-digit years goes on for
 MUCH = 0.5  # of the rows: "mostly"
 
 
@@ -64,7 +65,7 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
     if not len(own) or not len(other):
         return marks
     effect = _delta(own, other)
-    if name.endswith(f": {DAYS}"):
+    if name.endswith(f": {DAYS}") and np.abs(column[known]).max() < CALENDAR:
         name = name.removesuffix(f": {DAYS}")
         told, rest = (str(np.datetime64(int(np.median(x)), "D")) for x in (own, other))
         words = f"{'late' if effect > 0 else 'early'} {name} (median {told}, others {rest})"
