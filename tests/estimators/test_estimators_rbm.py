@@ -59,6 +59,30 @@ def test_annealing_finds_log_z_within_its_error_bar(small):
     assert rbm.log_partition("ais", random_state=1) != annealed
 
 
+def test_categories_one_of_each_group(digits):
+    """Three columns of three categories that mostly agree."""
+    rng = np.random.default_rng(0)
+    columns = np.where(rng.random((900, 3)) < 0.1, rng.integers(0, 3, (900, 3)), rng.integers(0, 3, (900, 1)))
+    X = np.eye(3)[columns].reshape(900, 9)
+    rbm = RBM(6, visible="softmax", categories=3, epochs=60).fit(X)
+    states = np.eye(3)[np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=1)].reshape(27, 9)
+    z = rbm.log_partition()
+    assert np.logaddexp.reduce(rbm.score_samples(states)) == pytest.approx(z.value, abs=1e-9)
+    shares = np.unique(columns, axis=0, return_counts=True)[1] / 900
+    truth = (shares * np.log(shares)).sum()
+    assert truth - 0.3 < rbm.score(X) - z.value <= truth + 1e-9  # independent columns: -3.3
+    drawn = rbm.sample(600, sweeps=50).reshape(600, 3, 3)
+    np.testing.assert_array_equal(drawn.sum(2), 1)
+    agree = [(c == c[:, :1]).all(1).mean() for c in (columns, drawn.argmax(2))]
+    assert agree[1] == pytest.approx(agree[0], abs=0.2)  # by chance a ninth
+    np.testing.assert_allclose(rbm.reconstruct(X[:5]).reshape(5, 3, 3).sum(2), 1)
+    with pytest.raises(DataError, match=r"columns 1 to 4 of X sum to .* a row on average, expected 1"):
+        RBM(4, visible="softmax", categories=4).fit(digits)
+    for wrong in ({"visible": "softmax"}, {"categories": 3}):
+        with pytest.raises(UsageError, match="categories belong to softmax visible units"):
+            RBM(4, **wrong).fit(X)
+
+
 def test_samples_are_like_the_data(small):
     X, rbm = small
     drawn = rbm.sample(500, sweeps=100)

@@ -17,7 +17,7 @@ from layerwise.energy import (
     annealed_log_partition,
     exact_log_partition,
 )
-from layerwise.errors import UsageError, shown, suggest
+from layerwise.errors import DataError, UsageError, shown, suggest
 from layerwise.estimators.inputs import seed_of
 from layerwise.estimators.unlabelled import Unlabelled
 from layerwise.nn.stage import vector
@@ -41,8 +41,10 @@ class RBM(Unlabelled):
     X is a matrix (N, F) of numbers, or raw: a folder or list of pictures, arrays (N, H, W). "bernoulli"
     visible units take values from 0 to 1 as probabilities: data that lie elsewhere are moved there, each
     feature by its least and greatest training value (pictures by their full scale). "gaussian" ones are real:
-    features get mean 0 and variance 1 (pictures one variance for all pixels). Reconstructions and samples
-    are in the units of X again; energies and `score_samples` are of the values so moved.
+    features get mean 0 and variance 1 (pictures one variance for all pixels). "softmax" ones are groups of
+    `categories` columns that follow one another, of which one is 1 and the others are 0, as
+    `OneHotEncoder` makes them of columns with so many categories each. Reconstructions and samples are in the
+    units of X again; energies and `score_samples` are of the values so moved.
 
     `hidden` units are 0 or 1 ("bernoulli"), noisy rectified linear ("relu": likelihoods do not exist and free
     energies are approximate) or real ("gaussian"). `method` is contrastive divergence ("cd"), the same with
@@ -68,6 +70,7 @@ class RBM(Unlabelled):
         width: int = 256,
         *,
         visible: str = "bernoulli",
+        categories: int | None = None,
         hidden: str = "bernoulli",
         method: str = "cd",
         k: int = 1,
@@ -83,6 +86,7 @@ class RBM(Unlabelled):
     ) -> None:
         self.width = width
         self.visible = visible
+        self.categories = categories
         self.hidden = hidden
         self.method = method
         self.k = k
@@ -100,11 +104,17 @@ class RBM(Unlabelled):
         """Learn from all rows; y is not looked at. Returns self."""
         plan = self._plan()
         seed = seed_of(self.random_state)
-        with self._stored(X, unit=self.visible == "bernoulli") as store:
+        with self._stored(X, unit=self.visible != "gaussian") as store:
             with first_weights(seed):
                 machine = RestrictedBoltzmannMachine.from_spec(
-                    vector(self.vectors_.width), width=self.width, visible=self.visible, hidden=self.hidden
+                    vector(self.vectors_.width),
+                    width=self.width,
+                    visible=self.visible,
+                    hidden=self.hidden,
+                    categories=self.categories,
                 )
+            if self.categories is not None:
+                _one_of_each(self.vectors_.means, self.categories)
             machine.start_at(torch.from_numpy(self.vectors_.means).float())
             follow(machine, plan, self.vectors_, store, seed=seed)
             self.starts_ = self._some(store, seed)
@@ -193,8 +203,8 @@ class RBM(Unlabelled):
         return (replace(Phase.of(training, self._objective()), momentum=quickening),)
 
     def _usual_rate(self) -> float:
-        real = (self.visible, self.hidden).count("bernoulli") - 2
-        return max(LEAST_RATE, (RATE if self.method == "cd" else RATE_OF_CHAINS) * 10.0**real)
+        real = sum(units not in ("bernoulli", "softmax") for units in (self.visible, self.hidden))
+        return max(LEAST_RATE, (RATE if self.method == "cd" else RATE_OF_CHAINS) / 10.0**real)
 
     def _objective(self) -> ContrastiveDivergence:
         return ContrastiveDivergence(
@@ -202,4 +212,17 @@ class RBM(Unlabelled):
             persistent=self.method == "pcd",
             betas=LADDER if self.method == "tempering" else None,
             sparsity=self.sparsity,
+        )
+
+
+def _one_of_each(means: np.ndarray, categories: int) -> None:
+    """Raise DataError where the groups of a softmax do not sum to 1 on average: each is to have one 1."""
+    sums = means.reshape(-1, categories).sum(1)
+    wrong = np.flatnonzero(abs(sums - 1) > 1e-6)
+    if len(wrong):
+        first = int(wrong[0]) * categories
+        raise DataError(
+            f"columns {first + 1} to {first + categories} of X sum to {sums[wrong[0]]:.4g} a row on average,"
+            " expected 1: softmax units take one 1 among zeros in each group of categories, as OneHotEncoder"
+            " makes them"
         )
