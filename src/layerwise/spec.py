@@ -32,6 +32,9 @@ class Spec:
     sizes: tuple[int, ...] = ()  # how many tokens: one number for a text, one for each category column
     tokens: tuple[tuple[str, ...], ...] = ()  # what each token stands for: as many groups as `sizes`
     names: tuple[str, ...] = ()  # of channels, features or category columns, where they have names
+    days: tuple[
+        tuple[int, str], ...
+    ] = ()  # features that are points in time, as days since 1970: place, column
     centre: tuple[float, ...] = ()  # mean of the training values, one in all or one a channel or feature
     spread: tuple[float, ...] = ()  # their standard deviation, never 0
     edges: tuple[tuple[float, ...], ...] = ()  # of each number feature: quantiles of the training values
@@ -70,7 +73,7 @@ class Spec:
         for name in ("rate_hz", "longest"):
             if getattr(self, name) is not None:
                 plain[name] = getattr(self, name)
-        for name in ("sizes", "tokens", "names", "centre", "spread", "edges"):
+        for name in ("sizes", "tokens", "names", "days", "centre", "spread", "edges"):
             if getattr(self, name):
                 plain[name] = [list(v) if isinstance(v, tuple) else v for v in getattr(self, name)]
         if self.columns:

@@ -46,6 +46,22 @@ VALUES = {"numbers": NUMBERS, "categories": COLOURS[:, None]}
 IDS = [f"row {i}" for i in range(100)]
 
 
+def test_dates_are_told_as_dates() -> None:
+    """A day for medians, and for the values of a column of few; what is called like one and is none stays a number."""
+    opened = 18262.0 + 400 * LABELS + RNG.integers(0, 30, 100)  # from 2020-01-01 on
+    closed = 20454.0 + LABELS  # 2026-01-01 and the day after
+    numbers = np.column_stack([opened, closed, opened]).astype(np.float32)
+    names = ("opened: days since 1970", "closed: days since 1970", "x: days since 1970")
+    own = Spec(("feature",), (3,), names=names, days=((0, "opened"), (1, "closed")))
+    words = {
+        m.column: m.words for m in marks_of({"numbers": numbers}, Spec(columns={"numbers": own}), LABELS, 1)
+    }
+    day = np.datetime64(int(np.median(opened[LABELS == 1])), "D")
+    assert words["opened"].startswith(f"late opened (median {day}, others 2020-01-")
+    assert words["closed"] == "closed mostly 2026-01-02 (100 %, others 0 %)"
+    assert words["x: days since 1970"].startswith("high x: days since 1970 (median 18,6")
+
+
 def by_pairs(own: np.ndarray, other: np.ndarray) -> float:
     return float(np.mean([np.sign(a - b) for a, b in itertools.product(own, other)]))
 

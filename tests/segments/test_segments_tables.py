@@ -115,5 +115,7 @@ def test_a_date_is_one_column_so_its_calendar_makes_no_segments() -> None:
     source = memory_source(pl.DataFrame({**cells, "opened": days.astype(str)}), None, None)
     reader = TABLE.reader(**TABLE.cuts or {}).fit(dict(source.columns), np.arange(400))
     assert reader.spec.columns["numbers"].names == ("c0", "c1", "c2", "opened: days since 1970")
+    assert reader.spec.columns["numbers"].days == ((3, "opened"),)
+    assert Spec.from_json(reader.spec.to_json()) == reader.spec
     read = reader.read(source.chunk(tuple(source.columns), np.arange(400)))
     assert cut_table(read.values, reader.spec, seed=0).segments.number is None

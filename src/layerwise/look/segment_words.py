@@ -11,7 +11,6 @@ from scipy.stats import rankdata
 from layerwise.errors import shown
 from layerwise.figures import number
 from layerwise.kinds.base import Values
-from layerwise.kinds.table.cells import DAYS
 from layerwise.spec import Spec
 
 __all__ = ["Mark", "marks_of"]
@@ -40,38 +39,51 @@ def marks_of(values: Values, spec: Spec, labels: np.ndarray, segment: int) -> li
     inside = labels == segment
     if inside.all() or not inside.any():
         return []
-    marks = [max(found, key=lambda m: abs(m.effect)) for found in _columns(values, spec, inside) if found]
-    return sorted((m for m in marks if abs(m.effect) >= LEAST), key=lambda m: -abs(m.effect))
+    # of two values, one of which is what the other is not, "mostly" says more than "seldom"
+    strongest = [max(found, key=_strength) for found in _columns(values, spec, inside) if found]
+    return sorted((m for m in strongest if abs(m.effect) >= LEAST), key=lambda m: -abs(m.effect))
+
+
+def _strength(mark: Mark) -> tuple[float, bool]:
+    return round(abs(mark.effect), 9), mark.effect > 0
 
 
 def _columns(values: Values, spec: Spec, inside: np.ndarray) -> Iterator[list[Mark]]:
     numbers, categories = spec.columns.get("numbers"), spec.columns.get("categories")
     if numbers is not None:
-        for name, column in zip(numbers.names, np.asarray(values["numbers"]).T, strict=True):
-            yield _of_number(_plain(name), column.astype(np.float64), inside)
+        dates = dict(numbers.days)
+        for place, column in enumerate(np.asarray(values["numbers"], np.float64).T):
+            name = _plain(dates.get(place, numbers.names[place]))
+            date = place in dates and np.abs(np.nan_to_num(column)).max() < CALENDAR
+            yield _of_number(name, column, inside, date=date)
     if categories is not None:
         columns = np.asarray(values["categories"]).T
         for name, words, column in zip(categories.names, categories.tokens, columns, strict=True):
             yield _of_category(_plain(name), words, column, inside)
 
 
-def _of_number(name: str, column: np.ndarray, inside: np.ndarray) -> list[Mark]:
+def _of_number(name: str, column: np.ndarray, inside: np.ndarray, *, date: bool) -> list[Mark]:
     known = np.isfinite(column)
     marks = [] if known.all() else [_of_share(name, "missing", ~known, inside)]
     distinct = np.unique(column[known])
     if len(distinct) <= FEW:
-        return marks + [_of_share(name, number(float(v)), column == v, inside) for v in distinct]
+        told = _day if date else number
+        return marks + [_of_share(name, told(float(v)), column == v, inside) for v in distinct]
     own, other = column[known & inside], column[known & ~inside]
     if not len(own) or not len(other):
         return marks
     effect = _delta(own, other)
-    if name.endswith(f": {DAYS}") and np.abs(column[known]).max() < CALENDAR:
-        name = name.removesuffix(f": {DAYS}")
-        told, rest = (str(np.datetime64(int(np.median(x)), "D")) for x in (own, other))
-        words = f"{'late' if effect > 0 else 'early'} {name} (median {told}, others {rest})"
-        return [*marks, Mark(name, words, effect)]
-    told = f"{'high' if effect > 0 else 'low'} {name} ({_middles(own, other)})"
-    return [*marks, Mark(name, told, effect)]
+    if date:
+        middles = f"median {_day(np.median(own))}, others {_day(np.median(other))}"
+        words = f"{'late' if effect > 0 else 'early'} {name} ({middles})"
+    else:
+        words = f"{'high' if effect > 0 else 'low'} {name} ({_middles(own, other)})"
+    return [*marks, Mark(name, words, effect)]
+
+
+def _day(days: float) -> str:
+    """Days since 1970 as a date."""
+    return str(np.datetime64(int(days), "D"))
 
 
 def _middles(own: np.ndarray, other: np.ndarray) -> str:

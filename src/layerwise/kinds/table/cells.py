@@ -12,6 +12,7 @@ import polars as pl
 from layerwise.errors import DataError, shown
 
 __all__ = [
+    "DAYS",
     "Category",
     "Date",
     "Matrix",

@@ -13,7 +13,7 @@ from layerwise.data.source import Column
 from layerwise.errors import DataError, UsageError, listed, shown, suggest
 from layerwise.kinds.base import Kind, Read, Reader
 from layerwise.kinds.table.bins import numbers_spec
-from layerwise.kinds.table.cells import Category, Date, Matrix, Number, Numeric, series_of
+from layerwise.kinds.table.cells import DAYS, Category, Date, Matrix, Number, Numeric, series_of
 from layerwise.kinds.table.guess import MANY, guess
 from layerwise.kinds.table.members import Member, absent
 from layerwise.spec import Spec
@@ -265,7 +265,8 @@ class TableReader(Reader):
                 blocks.append(absent(columns[other.name].take(rows)).astype(np.float32)[:, None])
         if blocks:
             numbers = np.concatenate(blocks, axis=1)
-            fields[NUMBERS] = numbers_spec(numbers, names, max(1, min(self.bins or 1, WIDEST // len(names))))
+            bins = max(1, min(self.bins or 1, WIDEST // len(names)))
+            fields[NUMBERS] = numbers_spec(numbers, names, bins).but(days=_days(self.numeric))
         if self.categories:
             sizes = tuple(len(c.tokens) + 1 for c in self.categories)
             tokens = tuple((OTHER, *(MISSING if t is None else t for t in c.tokens)) for c in self.categories)
@@ -316,6 +317,16 @@ def _fit_numeric(column: Column, rows: np.ndarray, what: str, *, days: bool) -> 
     low = np.where(known, array, np.inf).min(0)
     high = np.where(known, array, -np.inf).max(0)
     return Matrix(column.name, tuple(np.flatnonzero(low < high).tolist()), array.shape[1])
+
+
+def _days(parts: Sequence[Numeric]) -> tuple[tuple[int, str], ...]:
+    """Where among the numbers of those columns the days of a date stand, and of which column."""
+    found, start = [], 0
+    for part in parts:
+        if isinstance(part, Date) and DAYS in part.parts:
+            found.append((start + part.parts.index(DAYS), part.name))
+        start += len(part.names)
+    return tuple(found)
 
 
 def _kept(field: np.ndarray | list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray | list[np.ndarray]:
