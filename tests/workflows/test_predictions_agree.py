@@ -97,6 +97,20 @@ def test_files_arrays_and_batches_agree(make, elsewhere, capsys):
     np.testing.assert_array_equal([float(r["confidence"]) for r in rows], on_files.confidence.round(6))
 
 
+def test_pictures_that_a_table_names_are_those_of_the_folder(elsewhere, capsys):
+    """A model of a folder reads the one column of pictures, whatever it is called; a table without is refused."""
+    train, _, new, _ = pictures(elsewhere, np.random.default_rng(0))
+    assert run(["fit", train, "--out", "model", "--set", "training.epochs=1", "--quiet"]) == 0
+    names = [f"{new}/{i:03d}.png" for i in range(N)]
+    pl.DataFrame({"weight": range(N), "photo": names}).write_csv("listed.csv")
+    model = layerwise.load("model")
+    np.testing.assert_array_equal(model.predict("listed.csv").decoded, model.predict(new).decoded)
+    pl.DataFrame({"weight": range(N), "height": range(N)}).write_csv("none.csv")
+    assert run(["predict", "model", "none.csv"]) == 3
+    message = " ".join(capsys.readouterr().err.split())
+    assert "The model reads images from: file; found: weight, height" in message
+
+
 def named(model, memory):
     """What is in memory under the name that the model's input has."""
     if isinstance(memory, np.ndarray):

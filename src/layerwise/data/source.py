@@ -167,10 +167,11 @@ class Source:
 
     def renamed(self, name: str) -> Source:
         """The same with its only column called so; unchanged where it has several."""
-        if len(self.columns) != 1:
-            return self
-        (column,) = self.columns.values()
-        return replace(self, columns={name: replace(column, name=name)}, inputs=(name,))
+        return self.alone(*self.columns, name) if len(self.columns) == 1 else self
+
+    def alone(self, column: str, name: str) -> Source:
+        """The same with only that column, called `name`."""
+        return replace(self, columns={name: replace(self.columns[column], name=name)}, inputs=(name,))
 
     def chunk(self, names: Sequence[str], rows: Sequence[int] | np.ndarray) -> dict[str, Sequence[Any]]:
         """Those columns at those rows: what a Reader reads."""

@@ -146,14 +146,28 @@ class Product(ABC):
         source = data if isinstance(data, Source) else open_source(data)
         if len(self.inputs) == 1 and isinstance(data, np.ndarray | list):
             source = source.renamed(self.inputs[0])
+        if len(self.inputs) == 1 and self.inputs[0] not in source.columns:
+            source = self._found(source)
         missing = [name for name in self.inputs if name not in source.columns]
         if missing:
             raise DataError(
                 f"no column {shown(missing[0])} in {shown(source.name)}{suggest(missing[0], source.columns) or '.'} "
-                f"The model reads: {listed(self.inputs)}; found: {listed(source.columns)}"
+                f"The model reads {self.kind.plural} from: {listed(self.inputs)}; found: {listed(source.columns)}"
             )
         self.reader.check({name: source.columns[name] for name in self.inputs})
         return source, self.inputs
+
+    def _found(self, source: Source) -> Source:
+        """The one column that holds what is read, whatever it is called: pictures of a table of paths, say.
+
+        A text is asked for by the name of its column, as a table may hold several texts.
+        """
+        fits = [
+            name
+            for name, column in source.columns.items()
+            if column.holds != "cells" and self.kind.claims({name: column}) is not None
+        ]
+        return source.alone(fits[0], self.inputs[0]) if len(fits) == 1 else source
 
 
 def _json(plain: Any) -> bytes:
