@@ -167,7 +167,7 @@ class Source:
 
     def renamed(self, name: str) -> Source:
         """The same with its only column called so; unchanged where it has several."""
-        return self.alone(*self.columns, name) if len(self.columns) == 1 else self
+        return self.alone(next(iter(self.columns)), name) if len(self.columns) == 1 else self
 
     def alone(self, column: str, name: str) -> Source:
         """The same with only that column, called `name`."""
