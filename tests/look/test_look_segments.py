@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerwise.findings import Scatter, Section
+from layerwise.findings import Rows, Scatter, Section
 from layerwise.look import segment_section
-from layerwise.look.segment_words import marks_of
+from layerwise.look.segment_words import cells_of, marks_of
 from layerwise.look.segments import typical
 from layerwise.record import from_record, to_record
 from layerwise.report.views import view
@@ -96,6 +96,22 @@ def test_counts_of_the_same_median_are_told_by_their_means() -> None:
     )
     [mark] = marks_of({"numbers": visits[:, None].astype(np.float32)}, spec, LABELS, 1)
     assert mark.words == "high visits (mean 3.8, others 1.6)"
+
+
+def test_typical_rows_stand_there_with_what_sets_them_apart(cut: Cut, section: Section) -> None:
+    assert cut.labels is not None
+    rows = typical(cut, cut.labels, 1)
+    marks = [m.column for m in marks_of(VALUES, SPEC, LABELS, 1)]
+    table = section.parts[1].findings[1].pictures[0]
+    assert isinstance(table, Rows)
+    assert table.header == ["row", "probability", *marks]
+    cells = cells_of(VALUES, SPEC, rows)
+    for row, at in zip(table.rows, rows, strict=True):
+        told = dict(zip(table.header, row, strict=True))
+        assert told["row"] == IDS[at]
+        assert np.float32(told["balance"]) == NUMBERS[at, 0]
+        assert told["colour"] == ("(rare or new)", "red", "<b>blue")[COLOURS[at]]
+    assert [v is None for v in cells["age"]] == np.isnan(NUMBERS[rows, 1]).tolist()
 
 
 def test_what_does_not_differ_is_not_said() -> None:

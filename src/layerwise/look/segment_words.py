@@ -13,7 +13,7 @@ from layerwise.figures import number
 from layerwise.kinds.base import Values
 from layerwise.spec import Spec
 
-__all__ = ["Mark", "marks_of"]
+__all__ = ["Mark", "cells_of", "marks_of"]
 
 FEW = 3  # values up to which a column of numbers is told by its values
 LEAST = 0.147  # Cliff's delta that is not negligible (Romano et al. 2006)
@@ -44,22 +44,45 @@ def marks_of(values: Values, spec: Spec, labels: np.ndarray, segment: int) -> li
     return sorted((m for m in strongest if abs(m.effect) >= LEAST), key=lambda m: -abs(m.effect))
 
 
+def cells_of(values: Values, spec: Spec, rows: Sequence[int]) -> dict[str, list[str | float | None]]:
+    """What stands in every column of those rows, by the names that marks have; None where it is missing."""
+    found: dict[str, list[str | float | None]] = {}
+    for name, column, date in _numbers(values, spec):
+        told = [None if np.isnan(v) else _day(v) if date else _shortest(v) for v in column[rows]]
+        found[name] = told
+    for name, words, tokens in _categories(values, spec):
+        found[name] = [_plain(words[token]) for token in tokens[rows]]
+    return found
+
+
 def _strength(mark: Mark) -> tuple[float, bool]:
     return round(abs(mark.effect), 9), mark.effect > 0
 
 
 def _columns(values: Values, spec: Spec, inside: np.ndarray) -> Iterator[list[Mark]]:
-    numbers, categories = spec.columns.get("numbers"), spec.columns.get("categories")
-    if numbers is not None:
-        dates = dict(numbers.days)
+    for name, column, date in _numbers(values, spec):
+        yield _of_number(name, column, inside, date=date)
+    for name, words, tokens in _categories(values, spec):
+        yield _of_category(name, words, tokens, inside)
+
+
+def _numbers(values: Values, spec: Spec) -> Iterator[tuple[str, np.ndarray, bool]]:
+    """Name, values (N,) in float64, and whether they are days of a calendar."""
+    own = spec.columns.get("numbers")
+    if own is not None:
+        dates = dict(own.days)
         for place, column in enumerate(np.asarray(values["numbers"], np.float64).T):
-            name = _plain(dates.get(place, numbers.names[place]))
             date = place in dates and np.abs(np.nan_to_num(column)).max() < CALENDAR
-            yield _of_number(name, column, inside, date=date)
-    if categories is not None:
+            yield _plain(dates.get(place, own.names[place])), column, date
+
+
+def _categories(values: Values, spec: Spec) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
+    """Name, what each token stands for, and the tokens (N,)."""
+    own = spec.columns.get("categories")
+    if own is not None:
         columns = np.asarray(values["categories"]).T
-        for name, words, column in zip(categories.names, categories.tokens, columns, strict=True):
-            yield _of_category(_plain(name), words, column, inside)
+        for name, words, column in zip(own.names, own.tokens, columns, strict=True):
+            yield _plain(name), words, column
 
 
 def _of_number(name: str, column: np.ndarray, inside: np.ndarray, *, date: bool) -> list[Mark]:
@@ -112,6 +135,11 @@ def _delta(own: np.ndarray, other: np.ndarray) -> float:
     ranks = rankdata(np.concatenate([own, other]))[: len(own)]
     above = ranks.sum() - len(own) * (len(own) + 1) / 2
     return float(2 * above / (len(own) * len(other)) - 1)
+
+
+def _shortest(value: float) -> float:
+    """The shortest decimal that float32, in which tables are read, cannot tell from `value`."""
+    return float(str(np.float32(value)))
 
 
 def _plain(text: str) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
-from sklearn.cluster import KMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import adjusted_rand_score, silhouette_samples
+from sklearn.metrics import silhouette_samples
 
 from layerwise.figures import count, number, share
 from layerwise.findings import Bars, Dots, Finding, Gallery, Rows, Scatter, Section, Tile
 from layerwise.kinds.base import Values
 from layerwise.look.examples import Examples
-from layerwise.look.segment_words import Mark, marks_of
+from layerwise.look.segment_rival import k_means_rival, raw_of
+from layerwise.look.segment_words import Mark, cells_of, marks_of
 from layerwise.randomness import Randomness
 from layerwise.segments import Cut, Segments
 from layerwise.spec import Spec
@@ -25,12 +23,10 @@ __all__ = ["segment_section"]
 
 TOLD = 3  # marks in a sentence
 TYPICAL = 6  # rows of a segment
+BESIDE = 5  # columns of a typical row
 POINTS = 1200
-MEASURED = 2000  # rows: silhouettes and the rival
-SAME = 0.005  # of stabilities that are not told apart
+MEASURED = 2000  # rows: silhouettes
 APART = 0.25  # p-value
-FOLDS = 5
-MOST_SIZE = 1 << 22  # indicators of a rival
 
 
 def segment_section(
@@ -49,7 +45,7 @@ def segment_section(
     sees the same.
     """
     found, labels = cut.segments, cut.labels
-    raw = _raw(values, spec) if values is not None and spec is not None else cut.traits.scores
+    raw = raw_of(values, spec) if values is not None and spec is not None else cut.traits.scores
     findings = [_verdict(cut), *([_stability(found)] if len(found.evidence) > 1 else [])]
     parts: list[Section] = []
     if labels is not None:
@@ -60,7 +56,7 @@ def segment_section(
             for segment in range(cut.probabilities.shape[1])
         ]
     if found.considered is not None:
-        findings.append(_rival(raw, labels, found, seed))
+        findings.append(k_means_rival(raw, labels, found, seed))
     return Section("segments", _heading(cut), tuple(findings), tuple(parts))
 
 
@@ -119,9 +115,12 @@ def _stability(found: Segments) -> Finding:
     )
     null, gain = "", best.likelihood - found.evidence[0].likelihood
     if len(found.null):
+        most = float(found.null.max())
+        there = f"likelier by {number(most)} nats at most" if most > 0 else "no likelier"
+        here = f"by {number(gain)} nats" if gain > 0 else "no likelier"
         null = (
             f"; in {count(len(found.null))} structureless tables of the same columns, so many make new rows"
-            f" likelier by {number(float(found.null.max()))} nats at most, here by {number(gain)}"
+            f" {there}, here {here}"
         )
     return Finding(
         "segments.stability",
@@ -220,7 +219,7 @@ def _part(
             caveat=_caveat(marks, values is not None),
             pictures=(_table(marks),) if marks else (),
         ),
-        _typical(cut, labels, segment, examples, ids),
+        _typical(cut, labels, segment, marks, values, spec, examples, ids),
     ]
     return Section(f"segments.{segment + 1}", heading, tuple(findings))
 
@@ -235,20 +234,32 @@ def _caveat(marks: Sequence[Mark], table: bool) -> str:
 
 def _table(marks: Sequence[Mark]) -> Rows:
     rows = [(m.words, m.effect) for m in marks]
-    words = "Cliff's delta: 1 where every row of the segment is higher than every other, 0 where neither is."
+    columns = (
+        "The column in which it differs" if len(rows) == 1 else f"All {len(rows)} columns in which it differs"
+    )
+    words = f"{columns}; the effect is Cliff's delta: 1 where every row of it is higher than every other."
     return Rows(["what sets it apart", "effect"], rows, words, fold=len(rows) > 2 * TOLD)
 
 
 def _typical(
-    cut: Cut, labels: np.ndarray, segment: int, examples: Examples | None, ids: Sequence[str]
+    cut: Cut,
+    labels: np.ndarray,
+    segment: int,
+    marks: Sequence[Mark],
+    values: Values | None,
+    spec: Spec | None,
+    examples: Examples | None,
+    ids: Sequence[str],
 ) -> Finding:
-    """The rows nearest the middle of the segment on all principal axes, each of spread 1."""
+    """The rows nearest the middle of the segment on all principal axes; of a table, what sets it apart in them."""
     rows, words = typical(cut, labels, segment), "Those nearest its middle."
     sure = [float(cut.probabilities[i, segment]) for i in rows]
     picture: Rows | Gallery
     if examples is None:
-        named = [(ids[i], p) for i, p in zip(rows, sure, strict=True)]
-        picture = Rows(["row", "probability"], named, words)
+        cells = {} if values is None or spec is None else cells_of(values, spec, rows)
+        shown = [mark.column for mark in marks[:BESIDE]]
+        named = list(zip([ids[i] for i in rows], sure, *(cells[column] for column in shown), strict=True))
+        picture = Rows(["row", "probability", *shown], named, words)
     else:
         tiles = [Tile(examples.show(i), number(p), ids[i]) for i, p in zip(rows, sure, strict=True)]
         picture = Gallery(tiles, f"{words} Below each how surely it belongs there.", examples=True)
@@ -266,66 +277,3 @@ def typical(cut: Cut, labels: np.ndarray, segment: int) -> list[int]:
 
 def _name(segment: int, *, capital: bool = False) -> str:
     return f"{'S' if capital else 's'}egment {segment + 1}"
-
-
-class _Means(NamedTuple):
-    labels: np.ndarray
-    stability: float
-
-
-def _rival(raw: np.ndarray, labels: np.ndarray | None, found: Segments, seed: int) -> Finding:
-    """k-means on raw values with as many clusters."""
-    k = found.considered or 2
-    drawn = Randomness(seed).numpy("rival").permutation(len(raw))[:MEASURED]
-    means = _k_means(raw[drawn], k, seed)
-    own = found.evidence[k - 1].stability if k <= len(found.evidence) else float("nan")
-    chart = Dots(
-        [("these segments", own, None, None), ("k-means on raw values", means.stability, None, None)],
-        "stability",
-        f"Stability of {k} segments found without one fifth of the rows or another.",
-        strong=("these segments",),
-    )
-    behind = means.stability > own + SAME
-    steady = "more steady" if behind else "as steady" if own < means.stability + SAME else "less steady"
-    sentence = f"k-means on raw values is {steady} at {k} segments"
-    value = None
-    if labels is not None:
-        value = float(adjusted_rand_score(labels[drawn], means.labels))
-        sentence += f" and agrees with these to an adjusted Rand index of {number(value)}"
-    lost = behind and labels is not None
-    return Finding(
-        "segments.rival",
-        sentence + ".",
-        value,
-        n=len(drawn),
-        method="numbers of mean 0 and spread 1, an indicator for each category; ten starts",
-        caveat="The simple rival cuts the rows more steadily: look at its segments too." if lost else "",
-        pictures=(chart,),
-    )
-
-
-def _k_means(raw: np.ndarray, k: int, seed: int) -> _Means:
-    rng = Randomness(seed).at("k-means")
-
-    def fitted(rows: np.ndarray, place: int) -> KMeans:
-        return KMeans(k, n_init=10, random_state=rng.at(place).number("starts") >> 33).fit(rows)
-
-    fold = rng.numpy("folds").permutation(len(raw)) % FOLDS
-    labels = [fitted(raw[fold != i], i).predict(raw) for i in range(FOLDS)]
-    agreed = [adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]
-    return _Means(fitted(raw, FOLDS).labels_, float(np.mean(agreed)))
-
-
-def _raw(values: Values, spec: Spec) -> np.ndarray:
-    """Numbers in standard deviations, 0 where missing, and indicators of categories: (N, columns)."""
-    blocks: list[np.ndarray] = []
-    if "numbers" in spec.columns:
-        own = spec.columns["numbers"]
-        blocks.append(np.nan_to_num((np.asarray(values["numbers"], np.float64) - own.centre) / own.spread))
-    if "categories" in spec.columns:
-        for column, size in zip(
-            np.asarray(values["categories"]).T, spec.columns["categories"].sizes, strict=True
-        ):
-            if size * len(column) <= MOST_SIZE:
-                blocks.append((column[:, None] == np.arange(size)).astype(np.float64))
-    return np.hstack(blocks)
