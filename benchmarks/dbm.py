@@ -39,7 +39,9 @@ def joined(run: Run) -> Joined:
     def learn(net: nn.Module, plan: Plan) -> None:
         run.follow(net, plan, f"machine.{type(net).__name__}")
 
-    dbm = deep_machine(vector(784), WIDTHS, learn, means=run.x.mean(0), epochs=LEARNING, seed=run.seed)
+    dbm = deep_machine(
+        vector(784), WIDTHS, learn, means=run.x.mean(0), epochs=LEARNING, seed=run.seed, precision=PRECISION
+    )
     return Joined(dbm.requires_grad_(False))
 
 

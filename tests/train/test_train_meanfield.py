@@ -1,6 +1,7 @@
 """Mean-field learning of deep Boltzmann machines: gradients by enumeration, chains that are saved, weights."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -171,7 +172,8 @@ def run(net: nn.Module, phases, **options):
     return train(net, phases, lambda _, rng: Rows(rng), seed=5, every=3, **options)
 
 
-def test_training_makes_data_likely():
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_makes_data_likely(precision):
     net, x = network(), Rows(Randomness(0)).x
 
     def bound() -> float:
@@ -179,7 +181,7 @@ def test_training_makes_data_likely():
         return -free - exact_log_partition(net.halves()).value
 
     assert bound() < -5.4
-    *_, done = run(net, plan(200))
+    *_, done = run(net, tuple(replace(phase, precision=precision) for phase in plan(200)))
     assert isinstance(done, Done)
     assert bound() > -2.8  # what is best is about -2.1
 
@@ -219,3 +221,21 @@ def test_what_cannot_be_is_refused():
         MeanField().begin(machine(), padded, Randomness(0))
     inside = Within("machine", MeanField())
     inside.begin(Pipeline(machine=machine().float()), batch_of(data().float()), Randomness(0))
+
+
+def test_in_bfloat16_only_the_products_are_rounded():
+    """States stay what they were; means, chains and gradients are those of float32, but for the rounding."""
+    dbm = machine((40, 30, 20), scale=0.3).float()
+    batch = batch_of(data(200, 40).float())
+    objective = MeanField()
+    objective.begin(dbm, batch, Randomness(4))
+    exact, means = gradients(objective, dbm, batch), dbm.posterior(batch.inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded, coarse = gradients(objective, dbm, batch), dbm.posterior(batch.inputs)
+        objective.advance(dbm, batch, Randomness(5))
+    assert {t.dtype for t in (*rounded, *coarse, objective.chains)} == {torch.float32}
+    assert set(objective.chains.unique().tolist()) == {0.0, 1.0}
+    for one, other in zip(coarse, means, strict=True):
+        assert 0 < (one - other).abs().max() < 0.02
+    for one, other in zip(rounded, exact, strict=True):
+        assert (one - other).norm() < 0.02 * other.norm()

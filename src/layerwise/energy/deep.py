@@ -32,6 +32,9 @@ class DeepBoltzmannMachine(Stage):
     layers the odd ones are independent, and the other way round, so that the whole is a restricted machine of
     two halves (`halves`), by which its partition function is found. First weights are normal of deviation
     0.01 and biases 0; `start_from` takes those of machines that learned layer by layer.
+
+    Where products run in lower precision (autocast), states keep the precision of what went in: `posterior` and
+    `gibbs` round the weights once, inputs and products, and nothing else.
     """
 
     def __init__(self, spec: Spec, *, widths: list[Channels]) -> None:
@@ -76,14 +79,20 @@ class DeepBoltzmannMachine(Stage):
         ]
         return -(own + torch.stack(tied).sum(0))
 
-    def input_to(self, states: Sequence[Tensor], layer: int) -> Tensor:
-        """What reaches a layer from its neighbours: (N, its size). Its own states are not looked at."""
+    def input_to(
+        self, states: Sequence[Tensor], layer: int, weights: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """What reaches a layer from its neighbours: (N, its size). Its own states are not looked at.
+
+        `weights` are the machine's own, as `_rounded` gives them, or None.
+        """
+        weights = list(self.weights) if weights is None else weights
         x: Tensor = self.biases[layer]
         if layer > 0:
-            x = torch.addmm(x, states[layer - 1], self.weights[layer - 1])
+            x = torch.addmm(x, states[layer - 1], weights[layer - 1])
         if layer < len(self.weights):
-            x = torch.addmm(x, states[layer + 1], self.weights[layer].t())
-        return x
+            x = torch.addmm(x, states[layer + 1], weights[layer].t())
+        return x.to(self.biases[layer].dtype)
 
     def posterior(self, v: Tensor, *, rounds: int = SETTLING) -> list[Tensor]:
         """Mean-field means (N, H_1), ..., (N, H_L) of the hidden layers given (N, V).
@@ -92,15 +101,16 @@ class DeepBoltzmannMachine(Stage):
         `rounds` sets the odd layers and then the even ones to what the others make of them, so that the
         bound of `variational_free_energy` never rises (equation 8; section 3.2 has the first pass).
         """
-        states = [v]
-        for layer, weight in enumerate(self.weights, 1):
-            double = 1 if layer == len(self.weights) else 2
-            states.append(torch.addmm(self.biases[layer], states[-1], weight, alpha=double).sigmoid_())
-        seen = torch.addmm(self.biases[1], v, self.weights[0])  # stays as it is
+        states, weights = [v], self._rounded()
+        for layer, weight in enumerate(weights, 1):
+            double = 1 if layer == len(weights) else 2
+            x = torch.addmm(self.biases[layer], states[-1], weight, alpha=double)
+            states.append(x.to(v.dtype).sigmoid_())
+        seen = torch.addmm(self.biases[1], v, weights[0])  # stays as it is
         for _ in range(rounds):
-            states[1] = torch.addmm(seen, states[2], self.weights[1].t()).sigmoid_()
+            states[1] = torch.addmm(seen, states[2], weights[1].t()).to(v.dtype).sigmoid_()
             for layer in (*range(3, len(states), 2), *range(2, len(states), 2)):
-                states[layer] = self.input_to(states, layer).sigmoid_()
+                states[layer] = self.input_to(states, layer, weights).sigmoid_()
         return states[1:]
 
     def downwards(self, top: Tensor) -> Tensor:
@@ -136,10 +146,10 @@ class DeepBoltzmannMachine(Stage):
 
         Block Gibbs sampling; it leaves exp(-free_energy) as it is.
         """
-        states = self._beside(even)
+        states, weights = self._beside(even), self._rounded()
         for _ in range(sweeps):
             for layer in (*self._odd, *range(0, len(states), 2)):
-                states[layer] = self._units.sample(self.input_to(states, layer), generator)
+                states[layer] = self._units.sample(self.input_to(states, layer, weights), generator)
         return states[::2]
 
     @torch.no_grad()
@@ -159,6 +169,13 @@ class DeepBoltzmannMachine(Stage):
         rbm.visible_bias.copy_(torch.cat(list(self.biases[::2])))
         rbm.hidden_bias.copy_(torch.cat(list(self.biases[1::2])))
         return rbm
+
+    def _rounded(self) -> list[Tensor]:
+        """The weights as products take them: autocast itself would round them again for each."""
+        device = self.weights[0].device.type
+        if not torch.is_autocast_enabled(device):
+            return list(self.weights)
+        return [weight.to(torch.get_autocast_dtype(device)) for weight in self.weights]
 
     @property
     def _odd(self) -> range:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -25,20 +26,25 @@ def deep_machine(
     means: Tensor,
     epochs: float,
     seed: int,
+    precision: str = "float32",
 ) -> DeepBoltzmannMachine:
     """A machine that learned layer by layer and then as one; `run(net, plan)` trains in place.
 
-    `means` (V,) are those of the data, from 0 to 1; `epochs` those of each part and of the whole. Raises
-    UsageError for fewer than two widths.
+    `means` (V,) are those of the data, from 0 to 1; `epochs` those of each part and of the whole; products are
+    of that `precision`. Raises UsageError for fewer than two widths.
     """
     with first_weights(seed):
         dbm = DeepBoltzmannMachine.from_spec(spec, widths=list(widths))
     stack = parts(spec, widths, seed=seed)
     machines = [stage for _, stage in stack.stages() if isinstance(stage, RestrictedBoltzmannMachine)]
     machines[0].start_at(2 * means)
-    run(stack, pretraining(stack, epochs=epochs))
+
+    def learn(net: nn.Module, plan: Plan) -> None:
+        run(net, tuple(replace(phase, precision=precision) for phase in plan))
+
+    learn(stack, pretraining(stack, epochs=epochs))
     dbm.start_from(machines)
-    run(dbm, jointly(epochs=epochs))
+    learn(dbm, jointly(epochs=epochs))
     return dbm
 
 
