@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from layerwise.findings import Rows, Scatter, Section
+from layerwise.figures import share
+from layerwise.findings import Dots, Rows, Scatter, Section
 from layerwise.look import segment_section
+from layerwise.look.segment_labels import labels_by_segment
 from layerwise.look.segment_words import cells_of, marks_of
 from layerwise.look.segments import typical
 from layerwise.record import from_record, to_record
@@ -172,3 +174,29 @@ def test_rows_without_segments_are_told_so(cut: Cut) -> None:
     assert found.findings[0].sentence == "No segments: two halves do not agree."
     assert not found.parts
     assert view([found])
+
+
+def test_labels_that_were_not_looked_at_are_told_by_segment() -> None:
+    """Of two classes the rarer one; of more those that differ most, and all of them; of numbers the mean."""
+    paid = np.where(np.arange(100) % np.where(LABELS == 1, 2, 10) == 0, "no", "yes").astype(object)
+    paid[3] = None
+    found = labels_by_segment("paid", paid, LABELS, 2)
+    unpaid = share((paid[LABELS == 1] == "no").mean())
+    assert found.sentence == f"paid is no in {unpaid} of segment 2 and in 10.2 % of segment 1."
+    assert found.n == 99
+    [dots] = found.pictures
+    assert isinstance(dots, Dots)
+    assert [row[0] for row in dots.rows] == ["segment 2", "segment 1"]
+    colour = np.array(["red", "green", "blue"], object)[np.arange(100) % 3]
+    colour[LABELS == 1] = "<b>"
+    found = labels_by_segment("colour", colour, LABELS, 2)
+    assert found.sentence == "colour is <b> in 100 % of segment 2 and in 0 % of segment 1."
+    assert isinstance(found.pictures[1], Rows)
+    assert found.pictures[1].rows[0][1:] == [60, "0 %", "33.3 %", "33.3 %", "33.3 %"]
+    price = np.where(LABELS == 1, 5.0, 1.0) + np.tile([-0.5, 0.5], 50)
+    price[0] = np.nan
+    found = labels_by_segment("price", price, LABELS, 2)
+    assert found.sentence.startswith(
+        "price is highest on average in segment 2 (5), lowest in segment 1 (1.01"
+    )
+    assert all(low < value < high for _, value, low, high in found.pictures[0].rows)

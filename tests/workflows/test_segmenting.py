@@ -97,3 +97,25 @@ def test_a_number_that_is_none(customers, segments):
     folder, _ = customers
     with pytest.raises(UsageError, match="--segments takes auto, or a number from 2"):
         layerwise.learn(folder / "flat.csv", segments=segments)
+
+
+def test_labels_are_told_by_segment_and_do_not_make_them(customers, segments, tmp_path):
+    folder, kind = customers
+    table = pl.read_csv(folder / "customers.csv")
+    churned = np.where(np.random.default_rng(0).random(N) < 0.1 + 0.6 * kind, "yes", "no")
+    table.with_columns(churned=pl.Series(churned)).write_csv(tmp_path / "told.csv")
+    found = layerwise.learn(tmp_path / "told.csv", segments="auto", target="churned")
+    assert found.about["segments"] == segments.about["segments"]
+    [section] = [s for s in found.findings if s["name"] == "segments"]
+    [told] = [f for f in section["findings"] if f["name"] == "segments.labels"]
+    assert told["sentence"].startswith("churned is yes in ")
+    high, low = (row[1] for row in told["pictures"][0]["rows"])
+    assert high > 0.5 > 0.3 > low
+
+
+def test_rows_that_are_all_copies_of_two_are_two_segments_without_warnings(tmp_path, capsys):
+    (tmp_path / "copies.csv").write_text("a,b\n" + "1,2\n3,4\n" * 100)
+    assert run(["learn", str(tmp_path / "copies.csv"), "--segments", "2", "--out", str(tmp_path / "o")]) == 0
+    told = capsys.readouterr()
+    assert "Warning" not in told.err + told.out
+    assert layerwise.load(tmp_path / "o").about["segments"]["sizes"] == [100, 100]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 
 from layerwise.figures import number
@@ -64,7 +66,9 @@ def _k_means(raw: np.ndarray, k: int, seed: int) -> _Means:
     rng = Randomness(seed).at("k-means")
 
     def fitted(rows: np.ndarray, place: int) -> KMeans:
-        return KMeans(k, n_init=10, random_state=rng.at(place).number("starts") >> 33).fit(rows)
+        with warnings.catch_warnings():  # of rows that are all copies of fewer there are fewer clusters
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return KMeans(k, n_init=10, random_state=rng.at(place).number("starts") >> 33).fit(rows)
 
     fold = rng.numpy("folds").permutation(len(raw)) % FOLDS
     labels = [fitted(raw[fold != i], i).predict(raw) for i in range(FOLDS)]

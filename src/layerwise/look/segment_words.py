@@ -90,7 +90,7 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray, *, date: bool)
     marks = [] if known.all() else [_of_share(name, "missing", ~known, inside)]
     distinct = np.unique(column[known])
     if len(distinct) <= FEW:
-        told = _day if date else number
+        told = _day if date else _value
         return marks + [_of_share(name, told(float(v)), column == v, inside) for v in distinct]
     own, other = column[known & inside], column[known & ~inside]
     if not len(own) or not len(other):
@@ -111,10 +111,16 @@ def _day(days: float) -> str:
 
 def _middles(own: np.ndarray, other: np.ndarray) -> str:
     """Both medians; of counts and other numbers of few values, whose medians are the same, both means."""
-    told, rest = number(float(np.median(own))), number(float(np.median(other)))
+    told, rest = _value(float(np.median(own))), _value(float(np.median(other)))
     if told != rest:
         return f"median {told}, others {rest}"
-    return f"mean {number(float(own.mean()))}, others {number(float(other.mean()))}"
+    return f"mean {_value(float(own.mean()))}, others {_value(float(other.mean()))}"
+
+
+def _value(value: float) -> str:
+    """A value of a column; four figures are not parted, as they may be a year."""
+    text = number(value)
+    return text.replace(",", "") if abs(value) < 10_000 else text
 
 
 def _of_category(name: str, words: Sequence[str], column: np.ndarray, inside: np.ndarray) -> list[Mark]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -12,6 +13,7 @@ from layerwise.figures import count, number, share
 from layerwise.findings import Bars, Dots, Finding, Gallery, Rows, Scatter, Section, Tile
 from layerwise.kinds.base import Values
 from layerwise.look.examples import Examples
+from layerwise.look.segment_labels import labels_by_segment
 from layerwise.look.segment_rival import k_means_rival, raw_of
 from layerwise.look.segment_words import Mark, cells_of, marks_of
 from layerwise.randomness import Randomness
@@ -36,13 +38,14 @@ def segment_section(
     spec: Spec | None = None,
     examples: Examples | None = None,
     ids: Sequence[str],
+    answers: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
 ) -> Section:
     """Everything to be said of the segments of some rows, and of k-means on raw values beside them.
 
     `values` and `spec` are the rows of a table as read, from which segments are told in words; other kinds
-    are told by their most typical rows alone, which `examples` (N,) show. `ids` (N,) name the rows. The rival
-    sees the same.
+    are told by their most typical rows alone, which `examples` (N,) show. `ids` (N,) name the rows, `answers`
+    (N,) each are labels that were not looked at (see `labels_by_segment`). The rival sees what was looked at.
     """
     found, labels = cut.segments, cut.labels
     raw = raw_of(values, spec) if values is not None and spec is not None else cut.traits.scores
@@ -51,6 +54,8 @@ def segment_section(
     if labels is not None:
         plane, axes = _plane(cut, labels, seed)
         findings += [_sizes(labels, cut.probabilities), plane, _silhouettes(axes, labels, seed)]
+        segments = cut.probabilities.shape[1]
+        findings += [labels_by_segment(n, c, labels, segments) for n, c in (answers or {}).items()]
         parts = [
             _part(cut, labels, segment, values, spec, examples, ids)
             for segment in range(cut.probabilities.shape[1])
@@ -76,19 +81,20 @@ def _verdict(cut: Cut) -> Finding:
         )
     several = {e.number: e.apart for e in found.evidence[1:]}
     apart = several.get(found.number, 1.0)
-    caveats = []
+    caveats, though = [], ""
     if found.fixed:
         caveats.append("The number was asked for, not found.")
     if apart > APART:
         parted = max((k for k, p in several.items() if k < found.number and p <= APART), default=0)
-        caveats.append(
-            f"Some of them run into one another: only {parted} segments have gaps between all of them."
+        though = (
+            f", though only {parted} lie clearly apart"
             if parted
-            else "Nothing here says that the rows really part there."
+            else ", though nothing says that rows part there"
         )
+        caveats.append("They run into one another: a finer cut of the same rows.")
     return Finding(
         "segments",
-        f"{found.number} segments: {found.why}.",
+        f"{found.number} segments{though}: {found.why}.",
         float(found.number),
         n=len(cut.traits),
         method=f"gaps between segments in rows that were not fitted on: p = {number(apart)}",
@@ -155,7 +161,9 @@ def _plane(cut: Cut, labels: np.ndarray, seed: int) -> tuple[Finding, np.ndarray
     scores = cut.traits.scores / np.maximum(cut.traits.scores.std(0), 1e-12)
     axes = np.asarray(scores[:, :1])
     if len(np.unique(labels)) > 1:
-        axes = LinearDiscriminantAnalysis(shrinkage="auto", solver="eigen").fit_transform(scores, labels)
+        parting = LinearDiscriminantAnalysis(shrinkage="auto", solver="eigen")
+        with suppress(np.linalg.LinAlgError):  # where the rows of each segment are all the same
+            axes = parting.fit_transform(scores, labels)
     other = next((s for s in scores.T if abs(np.corrcoef(s, axes[:, 0])[0, 1]) < 0.9), scores[:, -1])
     flat = axes[:, :2] if axes.shape[1] > 1 else np.column_stack([axes, other])
     drawn = Randomness(seed).numpy("map").permutation(len(labels))[:POINTS]

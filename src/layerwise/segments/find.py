@@ -108,7 +108,7 @@ def find_segments(
         evidence,
         considered if considered > 1 else None,
         null,
-        why or _reason(evidence[considered - 1], most),
+        why or _reason(evidence[considered - 1], evidence[-1].number),
         number is not None,
     )
 
@@ -156,8 +156,11 @@ def _by_chance(gain: float, null: np.ndarray) -> str:
 
 
 def _reason(found: Evidence, most: int) -> str:
-    index = figure(found.stability)
+    tried = (
+        f"of up to {most} tried, no other number makes" if found.number < most else "no smaller number makes"
+    )
+    most_tried = "" if found.number < most else f"; {most} is the most that is tried"
     return (
-        f"no other number up to {most} makes new rows clearly likelier, and parts of the rows agree on"
-        f" {found.number} with an adjusted Rand index of {index}"
+        f"{tried} new rows clearly likelier{most_tried}, and cuts of different parts of the rows agree to"
+        f" {figure(found.stability)} (adjusted Rand index: 1 the same, 0 chance)"
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 
 from layerwise.randomness import Randomness
 from layerwise.segments.traits import Traits
@@ -95,7 +97,9 @@ def _starts(traits: Traits, number: int, rng: Randomness, count: int) -> list[np
         if i >= len(depths):
             x = x / x.std(0)
         seed = rng.at(i).number("k-means") >> 33
-        labels = KMeans(number, n_init=1, max_iter=30, random_state=seed).fit_predict(x)
+        with warnings.catch_warnings():  # of rows that are all copies of fewer there are fewer clusters
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            labels = KMeans(number, n_init=1, max_iter=30, random_state=seed).fit_predict(x)
         start = np.full((n, number), 0.1 / number)
         start[np.arange(n), labels] += 0.9
         shares.append(start)

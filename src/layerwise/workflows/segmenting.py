@@ -15,8 +15,10 @@ from layerwise.model import Features, Model
 from layerwise.nn import Pipeline
 from layerwise.recipe import Recipe, Training
 from layerwise.segments import Cut, cut_codes, cut_table
-from layerwise.tasks import Classify
+from layerwise.tasks import Classify, Regress
+from layerwise.tasks.common import missing
 from layerwise.workflows.gather import Gathered, coded
+from layerwise.workflows.lay import raw_targets
 from layerwise.workflows.narrate import Narrator
 
 __all__ = [
@@ -55,7 +57,9 @@ def of_table(gathered: Gathered, number: int | None, *, seed: int, narrator: Nar
     every = np.arange(len(gathered.store))
     values, spec = gathered.store.take(every), gathered.spec
     cut = cut_table(values, spec, number=number, seed=seed, tell=narrator.progress)
-    section = look.segment_section(cut, values=values, spec=spec, ids=gathered.ids(every), seed=seed)
+    section = look.segment_section(
+        cut, values=values, spec=spec, ids=gathered.ids(every), answers=_answers(gathered), seed=seed
+    )
     return Found(cut, section)
 
 
@@ -68,7 +72,8 @@ def of_codes(
     cut = cut_codes(coded(features.net, gathered, every), number=number, seed=seed, tell=narrator.progress)
     ids = gathered.ids(every)
     examples = Examples(gathered.kind, gathered.store, every, ids)
-    return Found(cut, look.segment_section(cut, ids=ids, examples=examples, seed=seed))
+    section = look.segment_section(cut, ids=ids, examples=examples, answers=_answers(gathered), seed=seed)
+    return Found(cut, section)
 
 
 def model_of_table(cut: Cut, net: Pipeline, gathered: Gathered, seconds: float, *, seed: int) -> Model:
@@ -116,6 +121,18 @@ def told(cut: Cut) -> dict[str, Any]:
     sizes = [] if labels is None else np.bincount(labels, minlength=found.number or 0).tolist()
     stability = {str(e.number): e.stability for e in found.evidence[1:]}
     return {"number": found.number, "why": found.why, "sizes": sizes, "stability": stability}
+
+
+def _answers(gathered: Gathered) -> dict[str, np.ndarray]:
+    """The labels of stored rows that nothing learned from: numbers, or classes as text; None where unknown."""
+    if gathered.labels is None:
+        return {}
+    found, numbers = {}, gathered.labels.task.name == Regress.name
+    for name in gathered.roles.targets:
+        cells = raw_targets(gathered.source, replace(gathered.roles, targets=(name,)))[gathered.store.rows]
+        told = [None if missing(value) else value if numbers else str(value) for value in cells.tolist()]
+        found[name] = np.array(told, np.float64 if numbers else object)
+    return found
 
 
 def _task(cut: Cut) -> Classify:
