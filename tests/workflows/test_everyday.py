@@ -111,9 +111,17 @@ def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path):
     before = json.loads((out / RUN / "run.json").read_text())
     assert before["settings"] == {"training.epochs": 2}
     with pytest.raises(
-        UsageError, match=r"begun with settings = .*: leave it out, or start anew with --overwrite"
+        UsageError,
+        match=r"begun with --set training.epochs=2, not with --set training.epochs=3: leave that out, or",
     ):
         layerwise.fit("iris", out=out, resume=True, settings={"training.epochs": 3})
+    for other, words in [
+        ({"target": "species"}, "begun without --target, not with --target 'species'"),
+        ({"budget": 60.0}, "begun without --budget, not with --budget '60.0'"),
+        ({"thorough": True}, "begun without --thorough, not with --thorough:"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            layerwise.fit("iris", out=out, resume=True, **other)
     assert layerwise.fit("iris", out=out, resume=True, settings={"training.epochs": 2}).folder == out
 
 

@@ -38,7 +38,10 @@ class Suggesting(click.Group):
 @click.group(
     cls=Suggesting,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog="Example: layerwise fit photos/   then open photos-model/report.html",
+    epilog="""Example: layerwise fit photos/   then open photos-model/report.html
+
+    Exit codes: 0 done; 2 the command line, 3 the data, 4 a model folder cannot be used; 5 a figure that was asked for
+    is not reached; 6 the machine refused (disk, memory, permission); 130 Ctrl-C; 1 our own fault.""",
 )
 @click.version_option(__version__, prog_name="layerwise", message="%(prog)s %(version)s")
 def layerwise() -> None:

@@ -75,7 +75,7 @@ class Patches(NamedTuple):
 
         Maps smaller than a patch are continued by their edge.
         """
-        values = _grown(torch.from_numpy(np.ascontiguousarray(maps, np.float32)), self.size)
+        values = _grown(torch.from_numpy(np.array(maps, np.float32)), self.size)
         places = (values.shape[2] - self.size[0] + 1) * (values.shape[3] - self.size[1] + 1)
         part = max(1, AT_ONCE // (places * len(self.centroids)))
         return np.concatenate([self._near(some).flatten(1).numpy() for some in torch.split(values, part)])
@@ -119,7 +119,7 @@ def learn_patches(
 
 def _drawn(one: np.ndarray, size: Sequence[int], each: int, draw: np.random.Generator) -> np.ndarray:
     """(at most `each`, F) patches of a map (C, H, W), in the order of `unfold`."""
-    grown = _grown(torch.from_numpy(np.asarray(one, np.float32))[None], size)[0].numpy()
+    grown = _grown(torch.from_numpy(np.array(one, np.float32))[None], size)[0].numpy()
     windows = np.lib.stride_tricks.sliding_window_view(grown, size, (1, 2))
     tops, lefts = windows.shape[1:3]
     places = draw.integers(0, tops * lefts, min(each, tops * lefts))

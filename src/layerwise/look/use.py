@@ -53,11 +53,11 @@ def use_features(folder: str, *, data: str, options: Sequence[str] = ()) -> Sect
     return Section("use", "Use it, or learn once more.", (Finding("use", "", pictures=(code,)),))
 
 
-def use_segments(folder: str, *, data: str, options: Sequence[str] = ()) -> Section:
-    """Two lines: the segments of new data, cutting once more."""
+def use_segments(folder: str, *, data: str, options: Sequence[str] = (), number: int | None) -> Section:
+    """Two lines: the segments of new data, cutting once more; `number` is how many were asked for, if so."""
     lines = (
         f"layerwise predict {shlex.quote(folder)} NEW --csv segments.csv",
-        shlex.join(["layerwise", "learn", data, *options, "--segments", "auto"]),
+        shlex.join(["layerwise", "learn", data, *options, "--segments", str(number or "auto")]),
     )
     code = Code("\n".join(lines), "Which segment new examples are in; segments once more.")
     return Section("use", "Ask which segment, or cut once more.", (Finding("use", "", pictures=(code,)),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ def card(name: str, about: Mapping[str, Any]) -> str:
         "## Use",
         "",
         "```",
-        *_uses(_plain(name), about),
+        *_uses(shlex.quote(" ".join(name.split())), about),
         "```",
         "",
         "What is known of its limits stands in `report.html`. Weights are safetensors, the rest is JSON;"

@@ -22,6 +22,9 @@ __all__ = ["carried", "chosen"]
 
 _P = TypeVar("_P", bound=Product)
 
+OPTIONS = {"inputs": "input", "name_template": "name", "settings": "set", "start": "from"}
+"""What the command calls what is called otherwise in Python."""
+
 Work: TypeAlias = Callable[[Asked, Mapping[str, Any], Place], tuple[_P, Sequence[Section]]]
 """What was asked of the data, the options, and where to work, to a product and its page."""
 
@@ -95,6 +98,18 @@ def _same(now: Mapping[str, Any], before: Mapping[str, Any], usual: Mapping[str,
         told = json.loads(json.dumps(value, default=os.fspath))
         if value != usual[name] and told != json.loads(json.dumps(was)):
             raise UsageError(
-                f"the run to go on with was begun with {name} = {shown(was)}, not {shown(value)}: leave it out,"
+                f"the run to go on with was begun {_said(name, was)}, not {_said(name, value)}: leave that out,"
                 " or start anew with --overwrite"
             )
+
+
+def _said(name: str, value: Any) -> str:
+    """An option as it was said: `with --target income`, `without --budget`."""
+    option = f"--{OPTIONS.get(name, name)}"
+    if value is None or value is False or (isinstance(value, Sequence | Mapping) and not len(value)):
+        return f"without {option}"
+    if isinstance(value, Mapping):
+        return f"with {' '.join(f'{option} {key}={one}' for key, one in value.items())}"
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, value))
+    return f"with {option}" if value is True else f"with {option} {shown(value)}"

@@ -16,6 +16,7 @@ from layerwise.look.features import features as level_features
 from layerwise.model import Features, Model
 from layerwise.randomness import Randomness
 from layerwise.record import to_record
+from layerwise.segments import Cut
 from layerwise.values import collate
 from layerwise.workflows.account import data_of, facts_of, levels_of, training_of
 from layerwise.workflows.belief import Made
@@ -59,10 +60,12 @@ def review(
     )
     cut = segments is not None and segments.cut.net is not None
     first = segments.section.findings[0] if segments is not None and cut else learned.verdict
-    use = look.use_segments if cut else look.use_features
+    out = str(folder or f"{features.name}-features")
     sections = (
         Section("verdict", "", (replace(first, pictures=()),)),
-        use(str(folder or f"{features.name}-features"), data=data[0], options=data[1:]),
+        look.use_features(out, data=data[0], options=data[1:])
+        if segments is None or not cut
+        else _use(segments.cut, out, data),
         *(() if segments is None else (segments.section,)),
         _data(gathered, seed),
         learned.section,
@@ -109,7 +112,7 @@ def review_rows(
     verdict = replace(segments.findings[0], pictures=())
     sections = (
         Section("verdict", "", (verdict,)),
-        look.use_segments(str(folder or f"{model.name}-segments"), data=data[0], options=data[1:]),
+        _use(found.cut, str(folder or f"{model.name}-segments"), data),
         segments,
         _data(gathered, seed),
     )
@@ -121,6 +124,11 @@ def review_rows(
     }
     narrator.say("Done", verdict.sentence, *(part.heading for part in segments.parts))
     return sections if examples else tuple(without_examples(s) for s in sections)
+
+
+def _use(cut: Cut, folder: str, data: Sequence[str]) -> Section:
+    asked = cut.segments.number if cut.segments.fixed else None
+    return look.use_segments(folder, data=data[0], options=data[1:], number=asked)
 
 
 def _thinned(known: Known, drawn: np.ndarray, seed: int) -> Known:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from layerwise import look
-from layerwise.errors import UsageError, shown
+from layerwise.errors import Interrupted, UsageError, shown
 from layerwise.findings import Section
 from layerwise.look import Examples
 from layerwise.model import Features, Model
@@ -56,7 +58,8 @@ def of_table(gathered: Gathered, number: int | None, *, seed: int, narrator: Nar
     narrator.say("Segments", f"of {len(gathered.store):,} rows, by how likely they make rows left out")
     every = np.arange(len(gathered.store))
     values, spec = gathered.store.take(every), gathered.spec
-    cut = cut_table(values, spec, number=number, seed=seed, tell=narrator.progress)
+    with _unbroken():
+        cut = cut_table(values, spec, number=number, seed=seed, tell=narrator.progress)
     section = look.segment_section(
         cut, values=values, spec=spec, ids=gathered.ids(every), answers=_answers(gathered), seed=seed
     )
@@ -69,7 +72,9 @@ def of_codes(
     """Segments of the codes of all examples."""
     things, every = gathered.kind.plural, np.arange(len(gathered.store))
     narrator.say("Segments", f"of the features of {len(every):,} {things}")
-    cut = cut_codes(coded(features.net, gathered, every), number=number, seed=seed, tell=narrator.progress)
+    codes = coded(features.net, gathered, every)
+    with _unbroken():
+        cut = cut_codes(codes, number=number, seed=seed, tell=narrator.progress)
     ids = gathered.ids(every)
     examples = Examples(gathered.kind, gathered.store, every, ids)
     section = look.segment_section(cut, ids=ids, examples=examples, answers=_answers(gathered), seed=seed)
@@ -121,6 +126,15 @@ def told(cut: Cut) -> dict[str, Any]:
     sizes = [] if labels is None else np.bincount(labels, minlength=found.number or 0).tolist()
     stability = {str(e.number): e.stability for e in found.evidence[1:]}
     return {"number": found.number, "why": found.why, "sizes": sizes, "stability": stability}
+
+
+@contextmanager
+def _unbroken() -> Iterator[None]:
+    """Raises Interrupted after Ctrl-C: no part of a search for segments is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped while segments were looked for, which begins anew") from None
 
 
 def _answers(gathered: Gathered) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ def decibels(spec: Spec, *, bands: int, hop_seconds: float) -> Callable[[np.ndar
 
     def levels(samples: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            spectrum = stage(torch.from_numpy(np.ascontiguousarray(samples))[None])
+            spectrum = stage(torch.from_numpy(np.require(samples, requirements=["C", "W"]))[None])
         loudness: np.ndarray = spectrum[0, :, 0].numpy() * np.float32(10 / log(10))
         return loudness
 

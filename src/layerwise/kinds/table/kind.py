@@ -53,7 +53,7 @@ def claims(columns: Mapping[str, Column]) -> str | None:
 
 def show(values: Mapping[str, np.ndarray], spec: Spec) -> Rows:
     """One row of the table as the network is given it: column and value."""
-    rows: list[tuple[str, str | float | None]] = []
+    rows: list[tuple[str, str]] = []
     for field, own in spec.columns.items():
         value = values[field]
         if field == NUMBERS:
@@ -73,6 +73,6 @@ def show(values: Mapping[str, np.ndarray], spec: Spec) -> Rows:
     return Rows(("column", "value"), rows, "One row of the table, column by column.")
 
 
-def _plain(number: np.floating) -> float:
-    """The shortest decimal that float32 cannot tell from `number`."""
-    return float(str(np.float32(number)))
+def _plain(number: np.floating) -> str:
+    """The shortest decimal that float32 cannot tell from `number`, as it may have stood in its cell."""
+    return str(np.float32(number)).removesuffix(".0")
