@@ -45,6 +45,7 @@ class Training:
     alter: Mapping[str, Any] = field(default_factory=dict)  # alterations of the kind, by name
     method: str = "labels"  # what is learned from: labels; or without them, views, masked
     frozen: bool = False  # levels that were learned before stay as they are
+    head: int | None = None  # steps in which a new head learns alone on such levels, before they are tuned
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Training:
                 )
 
 
-OPEN = ("epochs", "steps", "seconds", "patience", "average", "clip", "threads")
+OPEN = ("epochs", "steps", "seconds", "patience", "average", "clip", "threads", "head")
 """Lines of training that may be None."""
 
 RANGES: Mapping[str, tuple[float, float, bool]] = {
@@ -85,6 +86,7 @@ RANGES: Mapping[str, tuple[float, float, bool]] = {
     "smoothing": (0, 1, False),
     "validation": (0, 1, False),
     "threads": (1, 1025, True),
+    "head": (1, inf, True),
     "seed": (0, inf, True),
 }
 """What a line of training may be: from, below, and whether it is a whole number."""

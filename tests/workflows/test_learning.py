@@ -64,6 +64,25 @@ def test_labels_judge_and_are_not_learned_from(table):
         np.testing.assert_array_equal(value, unnamed.net.state_dict()[name])
 
 
+def test_a_budget_holds_for_the_new_head_too_and_the_run_can_be_repeated(table, features):
+    """A tenth of it; the recipe has how many steps that were, and with them and the pace ends at the same weights."""
+    ask = {"start": table / "features", "target": "grower"}
+    timed = layerwise.fit(table / "labelled.csv", budget=1.5, **ask)
+    training = timed.recipe.training
+    assert timed.about["steps"] == [training.head, training.steps]
+    assert 0 < training.head < training.steps
+    lines = ("head", "steps", "pace")
+    told = {f"training.{line}": getattr(training, line) for line in lines}
+    again = layerwise.fit(table / "labelled.csv", settings=told, **ask)
+    for (name, one), other in zip(
+        timed.net.state_dict().items(), again.net.state_dict().values(), strict=True
+    ):
+        assert one.equal(other), name
+    for settings, steps in (({}, 200), ({"training.head": 7}, 7)):
+        few = {"training.epochs": 1, **settings}
+        assert layerwise.fit(table / "labelled.csv", settings=few, **ask).about["steps"][0] == steps
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_a_model_on_top_of_features(table, features, frozen):
     model = layerwise.fit(

@@ -95,6 +95,8 @@ def lasting(recipe: Recipe, done: Done, narrator: Narrator) -> Recipe:
     if taken < FEW_STEPS:
         many = f"only {taken:,} steps fit into {in_seconds(seconds)}"
         narrator.say("Budget", f"{many}: too few to learn much; give more time")
+    if len(done.steps) > 1 and recipe.training.head is None:
+        recipe = recipe.but("training.head", done.steps[0], "reached in a tenth of that")
     recipe = recipe.but("training.steps", planned, f"reached in {in_seconds(seconds)}")
     return recipe.but("training.pace", list(done.paces[-1] or ()), "how fast it was in each twentieth")
 

@@ -19,9 +19,18 @@ from layerwise.spec import Spec
 from layerwise.workflows.gather import Gathered
 from layerwise.workflows.prepare import Prepared
 
-__all__ = ["SEARCH", "read_recipe", "reading_settings", "settle", "settle_without_labels", "untrained"]
+__all__ = [
+    "HEAD_STEPS",
+    "SEARCH",
+    "read_recipe",
+    "reading_settings",
+    "settle",
+    "settle_without_labels",
+    "untrained",
+]
 
 FEATURES = "features"  # what a recipe of features has for a task
+HEAD_STEPS = 200  # in which a new head learns alone, where nobody says how many
 
 SEARCH = ("training.rate", "search")
 """The setting that has rates tried before training; the one that is taken is written into the recipe."""
@@ -83,7 +92,12 @@ def settle(
             f"this recipe learns without labels ({recipe.training.method}): layerwise learn follows it, and"
             " layerwise fit --from FEATURES goes on from what it learned"
         )
-    return _as_told(recipe, settings, budget, validation=bool(len(prepared.validation)))
+    recipe = _as_told(recipe, settings, budget, validation=bool(len(prepared.validation)))
+    if recipe.training.frozen:
+        return recipe.but("training.head", None, "the levels stay as they are")
+    if start is not None and budget is not None and "training.head" not in settings:
+        return recipe.but("training.head", None, "as many steps as fit into a tenth of the budget")
+    return recipe
 
 
 def settle_without_labels(
@@ -149,9 +163,11 @@ def _on_top(recipe: Recipe, start: Product) -> Recipe:
     why = {
         "network": f"the levels of {start.name}, and a new head",
         "training.frozen": "the new head learns alone for a while, then all levels are tuned",
+        "training.head": "enough that what it knows nothing of does not move the levels",
     }
+    training = replace(recipe.training, head=HEAD_STEPS)
     told = {name: reason for name, reason in recipe.why.items() if not name.startswith("network")}
-    return replace(recipe, network=levels, why={**told, **why})
+    return replace(recipe, network=levels, training=training, why={**told, **why})
 
 
 def _like(kind: Kind, name: str) -> Any:

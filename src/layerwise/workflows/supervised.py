@@ -16,17 +16,17 @@ from layerwise.model import Model, Product, outputs_of
 from layerwise.nn import Pipeline, describe
 from layerwise.randomness import Randomness
 from layerwise.recipe import Recipe
-from layerwise.train import Data, Phase, Plan, Supervised, find_rate
+from layerwise.train import Data, Phase, Plan, Supervised, constant, find_rate
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.prepare import Prepared
 from layerwise.workflows.running import followed, lasting, on_device, on_threads, rated
-from layerwise.workflows.settle import untrained
+from layerwise.workflows.settle import HEAD_STEPS, untrained
 
 __all__ = ["answer_rows", "supervised"]
 
 MOST_VALIDATION = 5_000  # rows looked at after each epoch
 EVALUATION_BATCH = 256
-HEAD_STEPS = 200  # in which a new head learns alone, before it moves the levels below it
+HEAD = 0.1  # of a budget, in which a new head learns alone, before it moves the levels below it
 SCORES = {"classify": "accuracy", "tags": "tags right"}
 """What the scores of a task are, where they say more than the loss."""
 
@@ -117,9 +117,16 @@ def _plan(prepared: Prepared, recipe: Recipe, net: Pipeline, known: tuple[str, .
     new = tuple(name for name, _ in net.stages() if name not in known)
     if recipe.training.frozen:
         return (replace(phase, learns=new),)
+    steps: int | None = recipe.training.head or HEAD_STEPS
+    seconds: float | None = None
+    if recipe.training.head is None and phase.seconds is not None:
+        steps, seconds = None, HEAD * phase.seconds
+        phase = replace(phase, seconds=phase.seconds - seconds)
+    # at one rate and without an average, so that so many steps are the same ones whether they were timed or not
     head = replace(
-        phase, name="head", learns=new, steps=HEAD_STEPS, epochs=None, seconds=None, pace=None, patience=None
-    )
+        phase, name="head", learns=new, schedule=constant, steps=steps, seconds=seconds, epochs=None, pace=None,
+        patience=None, average=None,
+    )  # fmt: skip
     return (head, phase)
 
 
