@@ -1,5 +1,7 @@
 """Segments of a table and of pictures: found, told, assigned to new rows; none where there are none."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 import layerwise
 from layerwise.cli import run
 from layerwise.errors import UsageError
+from layerwise.figures import number
 from layerwise.model import Features, Model
 
 N = 400
@@ -119,3 +122,31 @@ def test_rows_that_are_all_copies_of_two_are_two_segments_without_warnings(tmp_p
     told = capsys.readouterr()
     assert "Warning" not in told.err + told.out
     assert layerwise.load(tmp_path / "o").about["segments"]["sizes"] == [100, 100]
+
+
+def test_rows_unlike_all_that_were_learned_from_are_told(customers, segments, tmp_path, capsys):
+    """Far beyond the training values, or empty; a number a little beyond and a channel never seen are not."""
+    folder, _ = customers
+    model = layerwise.load(folder / "segments")
+    assert model.predict(folder / "customers.csv").unlike == ()
+    most = pl.read_csv(folder / "customers.csv")["spend"].max()
+    rows = [
+        (most * 1.1, 4, "app", 0.0),
+        (1e9, 4, "app", 0.0),
+        (None, None, None, None),
+        (50.0, 4, "new", -0.5),
+    ]
+    table = pl.DataFrame(rows, schema=["spend", "visits", "channel", "noise"], orient="row", strict=False)
+    table.write_csv(tmp_path / "new.csv")
+    far, empty = model.predict(tmp_path / "new.csv").unlike
+    assert far.path == "row 2"
+    assert far.reason.startswith("spend is 1,000,000,000, ")
+    assert far.reason.endswith(f" to {number(most)} in training")
+    assert empty == ("row 3", "all its cells are empty or unknown")
+    asked = ["predict", str(folder / "segments"), str(tmp_path / "new.csv")]
+    assert run([*asked, "--csv", str(tmp_path / "a.csv")]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "row 3: all its cells are empty or unknown" in told
+    assert "4 answers (segment " in told
+    assert run([*asked, "--json"]) == 0
+    assert [one["path"] for one in json.loads(capsys.readouterr().out)["unlike"]] == ["row 2", "row 3"]

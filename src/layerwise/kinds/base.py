@@ -155,6 +155,8 @@ class Kind:
     """Features learned without labels and without a network: what a network that learns so has to beat."""
     cuts: Mapping[str, Any] | None = None
     """How examples are read to be cut into segments by their columns; None: by features that are learned."""
+    unlike: Callable[[Values, Spec], Mapping[int, str]] | None = None
+    """Which of these read examples are unlike all that were learned from, by their place, and why."""
     copies: Callable[[Column], Sequence[int | None]] | None = None
     """One mark a row, equal where two rows of a column hold the same but for format or compression."""
 

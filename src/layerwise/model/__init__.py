@@ -4,7 +4,7 @@ from layerwise.model.answering import Model, Predictions, outputs_of
 from layerwise.model.features import Codes, Features
 from layerwise.model.folder import RUN, holding, holds_product, write_aside
 from layerwise.model.loading import load
-from layerwise.model.product import Product
+from layerwise.model.product import Product, Unlike
 
 __all__ = [
     "RUN",
@@ -13,6 +13,7 @@ __all__ = [
     "Model",
     "Predictions",
     "Product",
+    "Unlike",
     "holding",
     "holds_product",
     "load",

@@ -13,7 +13,7 @@ from torch import Tensor
 from layerwise.data import Source, latest_window
 from layerwise.data.source import LeftOut
 from layerwise.kinds.base import Read
-from layerwise.model.product import Product
+from layerwise.model.product import Product, Unlike
 from layerwise.tasks.base import Answers, Task
 from layerwise.values import Value, collate, move
 
@@ -28,6 +28,7 @@ class Predictions(NamedTuple):
     confidence: np.ndarray  # (N,) calibrated probability of the answer; NaN for numbers
     decoded: np.ndarray  # (N, C) probabilities, (N,) numbers or (N, h); NaN where unread
     left_out: tuple[LeftOut, ...]
+    unlike: tuple[Unlike, ...] = ()  # rows far from all that were learned from: their answers are guesses
 
     def __repr__(self) -> str:
         first = ", ".join(map(repr, self.answer[:3])) + (", ..." if len(self.answer) > 3 else "")
@@ -58,7 +59,7 @@ class Model(Product):
         for row, one in zip(passed.kept, answers.answer, strict=True):
             answer[row] = one
         confidence[passed.kept] = answers.confidence
-        return Predictions(passed.ids, answer, confidence, passed.whole(), passed.left_out)
+        return Predictions(passed.ids, answer, confidence, passed.whole(), passed.left_out, passed.unlike)
 
     def outputs(self, read: Read) -> Tensor:
         """Raw outputs (N, outputs) of the network for read examples."""

@@ -11,7 +11,7 @@ import torch
 
 from layerwise.data.source import LeftOut
 from layerwise.errors import UsageError, listed, shown, suggest
-from layerwise.model.product import Product
+from layerwise.model.product import Product, Unlike
 from layerwise.values import Padded, Value
 
 __all__ = ["Codes", "Features"]
@@ -23,6 +23,7 @@ class Codes(NamedTuple):
     ids: Sequence[str]
     values: np.ndarray  # (N, K)
     left_out: tuple[LeftOut, ...]
+    unlike: tuple[Unlike, ...] = ()  # rows far from all that were learned from
 
     def __repr__(self) -> str:
         n, k = self.values.shape
@@ -51,7 +52,7 @@ class Features(Product):
                 f"no level {shown(level)}{suggest(str(level), addresses) or '.'} Levels: {listed(addresses, 20)}"
             )
         passed = self._passed(data, lambda value: self._at(value, level), batch=batch)
-        return Codes(passed.ids, passed.whole(), passed.left_out)
+        return Codes(passed.ids, passed.whole(), passed.left_out, passed.unlike)
 
     def result(self) -> dict[str, Any]:
         """What `--json` prints: model, method, features, checks, split, quarantined, levels, seconds."""

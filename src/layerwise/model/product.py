@@ -27,10 +27,17 @@ from layerwise.recipe import Recipe
 from layerwise.spec import Spec
 from layerwise.values import Padded, Value, collate
 
-__all__ = ["FORMAT", "Passed", "Product"]
+__all__ = ["FORMAT", "Passed", "Product", "Unlike"]
 
 FORMAT = 1
 MOST_AT_ONCE = 1 << 26  # values of the largest level over all examples of a batch
+
+
+class Unlike(NamedTuple):
+    """An example that is unlike all that were learned from: whatever is said of it is a guess."""
+
+    path: str
+    reason: str
 
 
 class Passed(NamedTuple):
@@ -40,6 +47,7 @@ class Passed(NamedTuple):
     kept: np.ndarray
     values: np.ndarray
     left_out: tuple[LeftOut, ...]
+    unlike: tuple[Unlike, ...]
 
     def whole(self) -> np.ndarray:
         """(N, ...): a row for each id, NaN where it could not be read."""
@@ -125,6 +133,7 @@ class Product(ABC):
         found: list[np.ndarray] = []
         kept: list[np.ndarray] = []
         left_out: list[LeftOut] = list(source.left_out)
+        unlike: list[Unlike] = []
         batch = max(1, min(batch, MOST_AT_ONCE // widest(self.net, self.spec)))
         for start in range(0, len(source), batch):
             rows = np.arange(start, min(start + batch, len(source)))
@@ -133,13 +142,16 @@ class Product(ABC):
             if len(read.kept):
                 found.append(give(collate(read.values, self.spec)))
                 kept.append(read.kept + start)
+                if self.kind.unlike is not None:
+                    odd = self.kind.unlike(read.values, self.spec)
+                    unlike += [Unlike(source.ids[start + read.kept[p]], odd[p]) for p in sorted(odd)]
         if not found:
             raise DataError(
                 f"none of the {len(source)} examples in {shown(source.name)} can be read: {left_out[0].reason}"
                 if left_out
                 else f"no examples in {shown(source.name)}"
             )
-        return Passed(source.ids, np.concatenate(kept), np.concatenate(found), tuple(left_out))
+        return Passed(source.ids, np.concatenate(kept), np.concatenate(found), tuple(left_out), tuple(unlike))
 
     def _open(self, data: Any) -> tuple[Source, tuple[str, ...]]:
         """The data, and which of their columns the reader reads."""

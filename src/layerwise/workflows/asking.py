@@ -6,17 +6,21 @@ import csv as csv_format
 import io
 import json
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from layerwise.data.source import LeftOut
 from layerwise.errors import UsageError, shown
-from layerwise.model import Codes, Features, Model, Predictions, load, write_aside
+from layerwise.model import Codes, Features, Model, Predictions, Unlike, load, write_aside
 from layerwise.workflows.narrate import Narrator
 
 __all__ = ["as_csv", "predict"]
+
+TOLD = 5  # rows, or different answers
 
 
 def predict(
@@ -37,9 +41,11 @@ def predict(
     target = None if csv in (None, "-") else _target(csv)
     found = product.transform(data) if isinstance(product, Features) else product.predict(data)
     if found.left_out:
-        reasons = [f"{p.path}: {p.reason}" for p in found.left_out[:5]]
-        more = [f"and {len(found.left_out) - 5} more"] if len(found.left_out) > 5 else []
-        narrator.say("Left out", *reasons, *more)
+        narrator.say("Left out", *_reasons(found.left_out))
+    if found.unlike:
+        narrator.say(
+            "Unlike", *_reasons(found.unlike), "what is said of these is a guess: training had none like them"
+        )
     if as_json:
         plain = _codes_json(found, model) if isinstance(found, Codes) else _json(product, found, top, model)
         echo(json.dumps(plain, ensure_ascii=True, allow_nan=False))
@@ -50,9 +56,22 @@ def predict(
         echo(text.rstrip("\n"))
     else:
         write_aside(target, text.encode("utf-8", "backslashreplace"))
-        noun = "rows of features" if isinstance(found, Codes) else "answers"
+        noun = "rows of features" if isinstance(found, Codes) else f"answers{_often(found)}"
         narrator.say("Done", f"{len(found.ids):,} {noun} in {csv}")
     return found
+
+
+def _reasons(found: Sequence[LeftOut | Unlike]) -> list[str]:
+    more = [f"and {len(found) - TOLD} more"] if len(found) > TOLD else []
+    return [*(f"{one.path}: {one.reason}" for one in found[:TOLD]), *more]
+
+
+def _often(found: Predictions) -> str:
+    """How often each answer was given, where there are few."""
+    counts = Counter(a for a in found.answer if isinstance(a, str | int | bool)).most_common()
+    if not 1 <= len(counts) <= TOLD:
+        return ""
+    return f" ({', '.join(f'{shown(str(answer), 40)[1:-1]} {n:,}' for answer, n in counts)})"
 
 
 def codes_csv(codes: Codes) -> str:
@@ -72,6 +91,7 @@ def _codes_json(codes: Codes, folder: str) -> dict[str, Any]:
         "task": None,
         "features": [{"path": _text(path), "values": [_number(v) for v in row]} for path, row in rows],
         "left_out": [{"path": _text(p.path), "reason": p.reason} for p in codes.left_out],
+        "unlike": [{"path": _text(p.path), "reason": p.reason} for p in codes.unlike],
     }
 
 
@@ -126,6 +146,7 @@ def _json(model: Model, predictions: Predictions, top: int, folder: str) -> dict
         "task": model.task.name,
         "predictions": [{**row, "path": _text(row["path"])} for row in _rows(model, predictions, top)],
         "left_out": [{"path": _text(p.path), "reason": p.reason} for p in predictions.left_out],
+        "unlike": [{"path": _text(p.path), "reason": p.reason} for p in predictions.unlike],
     }
 
 

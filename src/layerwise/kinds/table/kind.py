@@ -15,6 +15,7 @@ from layerwise.kinds.table.filters import filters
 from layerwise.kinds.table.methods import by_masks
 from layerwise.kinds.table.reader import CATEGORIES, NUMBERS, TableReader
 from layerwise.kinds.table.rivals import rivals
+from layerwise.kinds.table.unlike import unlike
 from layerwise.spec import Spec
 
 __all__ = ["make"]
@@ -36,6 +37,7 @@ def make(members: tuple[Kind, ...]) -> Kind:
         rivals=partial(rivals, members=members),
         show=show,
         filters=partial(filters, members=members),
+        unlike=unlike,
         cuts={"bins": 64, "dates": "days"},  # fine enough for a curve in pieces; one column for each
     )
 
