@@ -142,7 +142,7 @@ def _run(
     given = Recipe.from_json(options["recipe"]) if options["recipe"] else None
     seed, asks = asked.seed, options["segments"] is not None
 
-    def gathered_to(cut: bool) -> Gathered:
+    def gathered_to(cut: bool, narrator: Narrator) -> Gathered:
         return gather(
             data,
             asked,
@@ -160,18 +160,21 @@ def _run(
         "narrator": narrator,
     }
     number = number_of(options["segments"]) if asks else None
-    gathered, found = gathered_to(asks), None
+    gathered, found = gathered_to(asks, narrator), None
     if asks and gathered.kind.cuts is not None:
         if options["method"] != "auto":
             things = gathered.kind.plural
             raise UsageError(f"{things} are cut into segments by their columns: leave --method out")
+        if options["budget"] is not None:
+            narrator.say("Budget", "of training alone: segments take as long as they take")
         started = time.monotonic()
         found = of_table(gathered, number, seed=seed, narrator=narrator)
         if found.cut.net is not None:
             model = model_of_table(found.cut, found.cut.net, gathered, time.monotonic() - started, seed=seed)
             return model, review_rows(model, gathered, found, **about)
         narrator.say("Segments", f"none: {found.cut.segments.why}; features are learned all the same")
-        gathered = gathered_to(False)
+        gathered = gathered_to(False, Silent())
+        narrator.say("Split", gathered.split.why)
     recipe = settle_without_labels(
         gathered,
         given=given,
