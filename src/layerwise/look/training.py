@@ -116,7 +116,7 @@ def _fell(
     if beside is not None:
         least, at = min((v, a) for v, a in zip(beside, x, strict=True) if v is not None)
         when = f"{unit} {number(round(at, 1))} of {number(round(x[-1], 1))}"
-        kept = "these weights are the ones kept" if best else "the weights of the end are kept (no patience)"
+        kept = "these weights are the ones kept" if best else "the weights of the end are kept"
         sentence += f" On validation rows it was lowest, {number(least)}, at {when}; {kept}."
     return sentence
 
