@@ -217,6 +217,8 @@ class Recipe:
 
 def _fitting(name: str, value: Any, old: Any) -> Any:
     """`value` as the type of the line it replaces; text is read as JSON where the line holds no text."""
+    if not isinstance(value, int | float) and isinstance(value, Real):
+        value = int(value) if isinstance(value, Integral) else float(value)  # of numpy, which JSON has not
     if isinstance(value, str) and not isinstance(old, str):
         try:
             value = json.loads(value)
@@ -234,6 +236,7 @@ def _fitting(name: str, value: Any, old: Any) -> Any:
     )
     if not fits:
         raise UsageError(
-            f"{name} holds {shown(json.dumps(old))}, got {shown(json.dumps(value))}: give a value of the same type"
+            f"{name} holds {shown(json.dumps(old))}, got {shown(json.dumps(value, default=str))}: give a value of"
+            " the same type"
         )
     return value

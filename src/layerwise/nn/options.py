@@ -1,20 +1,28 @@
-"""Options of stages, checked against what the constructors declare: one table for message and rule."""
+"""Options of stages, checked against what the constructors declare: one table for message and rule.
+
+`fits` and `words` are the rule and the message; estimators check their parameters by them too.
+"""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from inspect import Parameter, signature
+from math import inf
+from numbers import Integral, Real
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from layerwise.errors import UsageError, listed, shown, suggest
+import numpy as np
 
-__all__ = ["Between", "Channels", "Count", "Share", "Window", "checked"]
+from layerwise.errors import UsageError, listed, shown, suggest
+from layerwise.recipe import TINY
+
+__all__ = ["JSON", "Between", "Channels", "Count", "Positive", "Share", "Window", "checked", "fits", "words"]
 
 
 class Between(NamedTuple):
-    """The least and the largest number that an option may be."""
+    """The least and the largest number that an option may be; up to inf, any that is finite."""
 
     low: float
     high: float
@@ -28,6 +36,14 @@ Window = Annotated[int, Between(1, 1 << 16)]
 """The size or stride of a window, in positions."""
 Share = Annotated[float, Between(0.0, 0.99)]
 """The share of units that dropout leaves out."""
+Positive = Annotated[float, Between(TINY, inf)]
+"""More than nothing."""
+
+JSON: Mapping[Any, str] = {
+    float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null",
+    Mapping: "a table of names",
+}  # fmt: skip
+"""What the kinds of values are called where options are written as JSON."""
 
 
 def checked(stage: type, options: Mapping[str, Any]) -> None:
@@ -44,11 +60,11 @@ def checked(stage: type, options: Mapping[str, Any]) -> None:
                 f"{stage.__name__} has no option {shown(name)}{suggest(name, known) or '.'} {has}"
             )
         hint = known[name][0]
-        if not _fits(value, hint):
-            raise UsageError(f"{name} of {stage.__name__} must be {_words(hint)}, got {shown(value)}")
+        if not fits(value, hint):
+            raise UsageError(f"{name} of {stage.__name__} must be {words(hint)}, got {shown(value)}")
     for name, (hint, required) in known.items():
         if required and name not in options:
-            raise UsageError(f"{stage.__name__} needs the option {name}: {_words(hint)}")
+            raise UsageError(f"{stage.__name__} needs the option {name}: {words(hint)}")
 
 
 @lru_cache(maxsize=128)
@@ -63,33 +79,42 @@ def _options(stage: type) -> dict[str, tuple[Any, bool]]:
     }
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
+    """Whether the annotation `hint` allows `value`; numbers of numpy count as numbers."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _fits(value, parts[0]) and parts[1].low <= value <= parts[1].high
+        number = value.item() if isinstance(value, np.generic) else value  # float32 rounds what it is held to
+        return fits(value, parts[0]) and parts[1].low <= number <= parts[1].high and number < inf
     if origin is Literal:
         return isinstance(value, str) and value in parts
     if origin in (Union, types.UnionType):
-        return any(_fits(value, p) for p in parts)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return any(fits(value, p) for p in parts)
+    if hint in (float, int):
+        return isinstance(value, Real if hint is float else Integral) and not isinstance(value, bool)
+    if hint is bool:
+        return isinstance(value, bool | np.bool_)
     if origin in (list, tuple):
-        return isinstance(value, list | tuple) and all(_fits(v, parts[0]) for v in value)
+        return isinstance(value, list | tuple) and all(fits(v, parts[0]) for v in value)
+    if origin is Sequence:
+        row = isinstance(value, np.ndarray) and value.ndim == 1
+        several = row or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+        return several and all(fits(v, parts[0]) for v in value)
     return isinstance(value, origin or hint)
 
 
-def _words(hint: Any) -> str:
+def words(hint: Any, names: Mapping[Any, str] = JSON) -> str:
+    """What the annotation `hint` allows; kinds of values by their `names`."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        low, high = (f"{n:,.0f}" if n == int(n) else f"{n:g}" for n in parts[1])
-        return f"{_words(parts[0])} from {low} to {high}"
+        noun, (low, high) = words(parts[0], names), parts[1]
+        if low == TINY:
+            return "a positive number"
+        ends = [f"{n:,.0f}" if n == int(n) else f"{n:g}" for n in (low, high) if n < inf]
+        return f"{noun} from {' to '.join(ends)}"
     if origin is Literal:
         return "one of " + ", ".join(shown(p) for p in parts)
     if origin in (Union, types.UnionType):
-        return " or ".join(_words(p) for p in parts)
-    if origin in (list, tuple):
-        return f"a list, each {_words(parts[0])}"
-    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", type(None): "null"}
-    return words.get(origin or hint, "a table of names")
+        return " or ".join(words(p, names) for p in parts)
+    if origin in (list, tuple, Sequence):
+        return f"a list, each {words(parts[0], names)}"
+    return names.get(origin or hint, names[Mapping])
