@@ -92,8 +92,8 @@ def test_a_model_and_its_answers_are_a_line_each():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"budget": "3s"}, "training.seconds must be a positive number, got '3s'"),
-        ({"budget": -1}, "training.seconds must be a positive number, got '-1'"),
+        ({"budget": "3s"}, "budget must be a positive number of seconds, such as 90, got '3s'"),
+        ({"budget": -1}, "budget must be a positive number of seconds, such as 90, got '-1'"),
         ({"bugdet": 3}, "fit has no option 'bugdet'"),
         ({"group": "class", "target": "class"}, "cannot be group and target at once"),
     ],
@@ -101,6 +101,11 @@ def test_a_model_and_its_answers_are_a_line_each():
 def test_slips_in_python_get_a_message(options, words):
     with pytest.raises(UsageError, match=words):
         layerwise.fit("iris", **options)
+
+
+def test_a_budget_without_labels_is_in_seconds_too():
+    with pytest.raises(UsageError, match="budget must be a positive number of seconds, such as 90, got '2s'"):
+        layerwise.learn("iris", budget="2s")
 
 
 def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path):

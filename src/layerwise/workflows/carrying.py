@@ -13,12 +13,13 @@ from typing import Any, TypeAlias, TypeVar
 from layerwise.errors import Interrupted, UsageError, listed, shown, suggest
 from layerwise.findings import Section
 from layerwise.model import Product
+from layerwise.nn.options import Positive, fits
 from layerwise.workflows.narrate import Narrator
 from layerwise.workflows.place import Place, placed, remember, remembered
 from layerwise.workflows.prepare import Asked
 from layerwise.workflows.tell import write_page
 
-__all__ = ["carried", "chosen"]
+__all__ = ["carried", "chosen", "seconds_of"]
 
 _P = TypeVar("_P", bound=Product)
 
@@ -89,6 +90,15 @@ def chosen(asked: Mapping[str, Any], command: str) -> Asked:
     several = ("target", "inputs", "forecast")
     lists = {k: names(asked[k]) for k in several if asked.get(k)}
     return Asked(**{**{k: v for k, v in asked.items() if v is not None and k not in several}, **lists})
+
+
+def seconds_of(budget: Any) -> float | None:
+    """A budget in seconds; None: none. Raises UsageError for what is no time."""
+    if budget is None:
+        return None
+    if not fits(budget, Positive):
+        raise UsageError(f"budget must be a positive number of seconds, such as 90, got {shown(budget)}")
+    return float(budget)
 
 
 def _same(now: Mapping[str, Any], before: Mapping[str, Any], usual: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from layerwise.errors import UsageError, shown
 from layerwise.model import Model, Product, load
 from layerwise.recipe import Recipe
-from layerwise.workflows.carrying import carried, chosen
+from layerwise.workflows.carrying import carried, chosen, seconds_of
 from layerwise.workflows.judge import judge
 from layerwise.workflows.literature import literature
 from layerwise.workflows.narrate import Narrator, Silent
@@ -64,7 +64,7 @@ def fit(
         "like": like,
         "start": None if start is None else str(start),
         "settings": dict(settings or {}),
-        "budget": budget,
+        "budget": seconds_of(budget),
         "thorough": thorough,
         "examples": examples,
     }

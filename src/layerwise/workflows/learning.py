@@ -11,7 +11,7 @@ from layerwise.errors import UsageError
 from layerwise.findings import Section
 from layerwise.model import Features, Model
 from layerwise.recipe import Recipe
-from layerwise.workflows.carrying import carried, chosen
+from layerwise.workflows.carrying import carried, chosen, seconds_of
 from layerwise.workflows.gather import Gathered, gather
 from layerwise.workflows.narrate import Narrator, Silent
 from layerwise.workflows.place import Place, placed
@@ -75,7 +75,7 @@ def learn(
         "method": method,
         "segments": None if segments is None else str(segments),
         "settings": dict(settings or {}),
-        "budget": budget,
+        "budget": seconds_of(budget),
         "examples": examples,
     }
     if recipe_file and method != "auto":
