@@ -56,6 +56,15 @@ def test_levels_by_name(pictures, learner):
     assert len(learner.get_feature_names_out()) == learner.transform(X[:3]).shape[1]
 
 
+def test_level_by_level(pictures):
+    X, _ = pictures
+    assert FeatureLearner(method="dbn", epochs=1).fit(X[:60]).transform(X[:3]).shape[0] == 3
+    with pytest.raises(
+        UsageError, match=r"so many epochs a level: set training.epochs, and leave the budget out"
+    ):
+        FeatureLearner(method="dbn", budget=4).fit(X[:60])
+
+
 def test_from_a_folder_and_back(pictures, tmp_path: Path):
     X, _ = pictures
     folder = tmp_path / "photos"

@@ -48,7 +48,7 @@ def exact_log_partition(rbm: RestrictedBoltzmannMachine) -> Estimate:
     if smaller > MOST_UNITS:
         raise UsageError(
             f"the smaller layer has 2^{smaller:.0f} states, and 2^{MOST_UNITS} are the most that are summed:"
-            " use annealed_log_partition"
+            ' estimate it by log_partition("ais") of an estimator, or annealed_log_partition of a machine'
         )
     terms = _over_visible if smaller == visible else _over_hidden
     sums = []

@@ -55,7 +55,7 @@ def believed(
         raise UsageError("a deep belief network consists of Scale and Dense levels of sigmoids")
     if recipe.training.epochs is None:
         raise UsageError(
-            "a deep belief network learns for so many epochs a level: set training.epochs, and leave --budget out"
+            "a deep belief network learns for so many epochs a level: set training.epochs, and leave the budget out"
         )
     spec, seed = gathered.spec, recipe.training.seed
     looked = np.asarray(gathered.store.take(gathered.train[:LOOKS])[ONLY])
@@ -114,7 +114,9 @@ def take_over(net: Pipeline, stack: Sequence[RestrictedBoltzmannMachine], spec: 
 def _made(stack: Sequence[RestrictedBoltzmannMachine], gathered: Gathered, white: float, seed: int) -> Made:
     """Samples by Gibbs sweeps of the top machine that begin at training examples, and reconstructions."""
     generator = Randomness(seed).generator("samples shown")
-    rows = gathered.shown[:SHOWN]
+    rows = (gathered.shown if len(gathered.shown) else gathered.train)[
+        :SHOWN
+    ]  # none are held out of the whole
     *below, top = stack
 
     def up(v: Tensor) -> Tensor:

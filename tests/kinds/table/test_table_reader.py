@@ -169,6 +169,8 @@ def test_settings_that_do_not_fit_say_so(setting: dict[str, str], message: str) 
 def test_nothing_to_learn_from_says_so() -> None:
     with pytest.raises(DataError, match="no column to learn from among a, b"):
         fitted(columns(a=[1, 1, 1], b=[None, None, None]))
+    with pytest.raises(DataError, match="among X: X numbers, the same wherever known"):
+        fitted({"X": Column("X", "arrays", np.ones((9, 2)))})
 
 
 def test_a_missing_column_is_named() -> None:

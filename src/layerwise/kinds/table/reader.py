@@ -277,7 +277,8 @@ class TableReader(Reader):
         fields |= {other.field: other.reader.spec for other in self.others}
         if not fields:
             left_out = [
-                f"{shown(n)[1:-1]} {w}, {reasons.get(n, 'as asked')}" for n, w in self.columns.items()
+                f"{shown(n)[1:-1]} {w}, {reasons.get(n, 'the same wherever known')}"
+                for n, w in self.columns.items()
             ]
             raise DataError(
                 f"no column to learn from among {listed(columns)}: {'; '.join(left_out[:3])}."
