@@ -98,8 +98,6 @@ def test_tuning_needs_classes(digits):
         Autoencoder([4], epochs=1, tuning=1).fit(X[:50], y[:49])
     with pytest.raises(UsageError, match="holds one class"):
         Autoencoder([4], epochs=1, tuning=1).fit(X[:50], np.zeros(50))
-    with pytest.raises(UsageError, match="at least 0 epochs, got -1"):
-        Autoencoder([4], tuning=-1).fit(X[:50])
 
 
 def test_real_values_come_back_in_their_units(digits):
@@ -191,7 +189,7 @@ def test_samples_are_of_their_seed_and_only_of_a_variational_one(digits, fitted,
     assert not hasattr(fitted, "sample")
     with pytest.raises(NotFittedError):
         clone(variational).sample()
-    with pytest.raises(UsageError, match="n must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="n must be a whole number from 1, got '0'"):
         variational.sample(0)
 
 
@@ -219,9 +217,9 @@ def test_a_variational_one_is_tuned_from_its_means(digits):
     ("options", "words"),
     [
         ({"widths": []}, "width of its code"),
-        ({"widths": [8, 0]}, "width of Dense"),
+        ({"widths": [8, 0]}, "widths of Autoencoder"),
         ({"widths": [4], "pretrain": "dbn"}, "'rbm', 'stack' or None"),
-        ({"widths": [4], "visible": "relu"}, "'bernoulli' or 'gaussian'"),
+        ({"widths": [4], "visible": "relu"}, "'bernoulli', 'gaussian'"),
         ({"widths": [4], "sparsity": 2}, "between 0 and 1"),
         ({"widths": [4], "noise": -0.1}, "at least 0"),
         ({"widths": [4], "noise": 0.2, "variational": True}, "leave that out, or variational"),

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from layerwise.energy import exact_log_partition
+from layerwise.energy import configurations, exact_log_partition
 from layerwise.errors import UsageError
 from layerwise.estimators import DeepBoltzmannMachine
 
@@ -79,13 +79,25 @@ def test_scores_bound_the_log_likelihood(digits):
     small = DeepBoltzmannMachine([6, 4], epochs=3).fit(X[:300])
     machine = small.machine_.double()
     v = torch.cat(list(small.vectors_.read(X[:40])))
-    log_z = exact_log_partition(machine.halves()).value
+    log_z = small.log_partition().value
+    assert log_z == exact_log_partition(machine.halves()).value
+    annealed = small.log_partition("ais")
+    assert annealed.low - 0.01 <= log_z <= annealed.high + 0.01
     h2 = torch.tensor([[i >> k & 1 for k in range(4)] for i in range(16)]).double()
     exact = torch.stack([-machine.free_energy([v, h.expand(40, 4)]) for h in h2]).logsumexp(0) - log_z
     bound = small.score_samples(X[:40]) - log_z
     assert (bound <= exact.detach().numpy() + 1e-9).all()
     assert (exact.detach().numpy() - bound).mean() < 1
     np.testing.assert_array_equal(small.score_samples(X[:40]), small.score_samples(X[:40]))
+
+
+def test_log_z_is_the_sum_over_all_states():
+    """Of 4 + 3 + 2 units, counted state by state."""
+    X = np.random.default_rng(0).integers(0, 2, (100, 4)).astype(float)
+    dbm = DeepBoltzmannMachine([3, 2], epochs=2).fit(X)
+    states = configurations(9).double()
+    energies = dbm.machine_.double().energy(list(states.split([4, 3, 2], 1)))
+    assert dbm.log_partition().value == pytest.approx((-energies).logsumexp(0).item(), abs=1e-9)
 
 
 def test_samples_are_states_and_repeat(digits, tuned):
@@ -128,5 +140,5 @@ def test_what_cannot_be_is_refused(digits):
         DeepBoltzmannMachine([8, 4], epochs=1).fit(X[:100]).predict(X)
     with pytest.raises(UsageError, match="at least 2 layers"):
         DeepBoltzmannMachine([8]).fit(X)
-    with pytest.raises(UsageError, match="dropout is a share"):
+    with pytest.raises(UsageError, match="dropout of DeepBoltzmannMachine must be a number from 0 to"):
         DeepBoltzmannMachine([8, 4], dropout=1).fit(X)

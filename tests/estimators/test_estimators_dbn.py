@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from layerwise.energy import configurations
 from layerwise.errors import UsageError
 from layerwise.estimators import DeepBeliefNetwork
 
@@ -129,8 +130,6 @@ def test_what_cannot_be_is_refused(digits):
         DeepBeliefNetwork([8]).fit(X, y[:5])
     with pytest.raises(UsageError, match="one class"):
         DeepBeliefNetwork([8]).fit(X, np.zeros(len(y)))
-    with pytest.raises(UsageError, match="at least 1, got 1 and 0"):
-        alone.sample(1, sweeps=0)
     with pytest.raises(UsageError, match="width"):
         DeepBeliefNetwork([]).fit(X)
 
@@ -141,3 +140,34 @@ def test_digits_are_likelier_than_noise(digits, tuned):
     scores = tuned.score_samples(X[1300:])
     np.testing.assert_array_equal(scores, tuned.score_samples(X[1300:]))
     assert np.mean(scores > tuned.score_samples(noise)) > 0.99
+
+
+def bits(count):
+    """Every state of so many units of 0 or 1, which stay as they are when they are learned from."""
+    return configurations(count).numpy().astype(float)
+
+
+@pytest.mark.parametrize("widths", [[4], [4, 3], [5, 4, 3]])
+def test_scores_less_log_z_bound_the_density_of_every_state(widths):
+    """Of six bits, whose probabilities sum to 1: those that a bound gives do not exceed it, of one machine are it."""
+    X = np.repeat(np.random.default_rng(0).integers(0, 2, (200, 3)), 2, axis=1).astype(float)
+    dbn = DeepBeliefNetwork(widths, epochs=30).fit(X)
+    exact = dbn.log_partition()
+    assert exact.low == exact.value == exact.high
+    annealed = dbn.log_partition("ais")
+    assert annealed.low - 0.01 <= exact.value <= annealed.high + 0.01
+    total = np.exp(dbn.score_samples(bits(6)) - exact.value).sum()
+    assert 0.5 < total < 1 + 1e-9
+    if len(widths) == 1:
+        assert total == pytest.approx(1, abs=1e-9)
+
+
+def test_log_z_is_that_of_the_topmost_machine():
+    """Counted state by state of both its layers."""
+    X = np.random.default_rng(0).integers(0, 2, (200, 6)).astype(float)
+    dbn = DeepBeliefNetwork([5, 3], epochs=3).fit(X)
+    top = dbn.stack_.code
+    weight, b, c = (p.detach().double().numpy() for p in (top.weight, top.visible_bias, top.hidden_bias))
+    v, h = bits(5), bits(3)
+    minus_energies = (v @ b)[:, None] + (h @ c)[None] + v @ weight @ h.T
+    assert dbn.log_partition().value == pytest.approx(np.logaddexp.reduce(minus_energies, None), abs=1e-9)

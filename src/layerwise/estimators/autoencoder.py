@@ -11,10 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from layerwise.data import Store
-from layerwise.errors import UsageError
-from layerwise.estimators.inputs import seed_of, widths_of
 from layerwise.estimators.labelled import Labelled, where
+from layerwise.estimators.parameters import (
+    AtLeastZero,
+    RandomState,
+    Whole,
+    check,
+    check_parameters,
+    seed_of,
+)
 from layerwise.nn import Head, Pipeline
+from layerwise.nn.options import Channels, Positive
 from layerwise.nn.stage import vector
 from layerwise.randomness import Randomness
 from layerwise.stacks.autoencoding import (
@@ -66,19 +73,19 @@ class Autoencoder(Labelled):
 
     def __init__(
         self,
-        widths: Sequence[int],
+        widths: Sequence[Channels],
         *,
         pretrain: Literal["rbm", "stack"] | None = None,
         noise: float = 0.0,
         sparsity: float | None = None,
-        contraction: float = 0.0,
+        contraction: AtLeastZero = 0.0,
         variational: bool = False,
         visible: Literal["bernoulli", "gaussian"] = "bernoulli",
-        epochs: float = 50,
-        tuning: float = 0,
+        epochs: Positive = 50,
+        tuning: AtLeastZero = 0,
         kind: str | None = None,
         reading: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.widths = widths
         self.pretrain = pretrain
@@ -99,12 +106,11 @@ class Autoencoder(Labelled):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train on all of X, and to tell classes y (N,) apart where there are epochs of `tuning`. Returns self."""
+        check_parameters(self)
         coding = Coding(
-            widths_of(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
+            tuple(self.widths), self.pretrain, self.visible, self.noise, self.sparsity, self.contraction,
             self.variational, self.epochs,
         )  # fmt: skip
-        if self.tuning < 0:
-            raise UsageError(f"tuning must be at least 0 epochs, got {self.tuning}")
         seed = seed_of(self.random_state)
         with self._stored(X, unit=self.visible == "bernoulli") as store:
             codes = self._codes(y, store) if self.tuning and y is not None else None
@@ -121,19 +127,18 @@ class Autoencoder(Labelled):
         """(N, K) the code of each example; of a variational one its mean."""
         return self._mapped(X, lambda v: self.encoder_(v))
 
-    def inverse_transform(self, H: Any) -> np.ndarray:
-        """Examples like those of X, in its units, from codes (N, K)."""
-        codes = self._features(H)
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Examples like those that were learned from, in their units, from codes (N, K)."""
+        codes = self._features(X)
         return self._restored(self.decoder_(codes).detach())
 
     @where(lambda learner: learner.variational)
-    def sample(self, n: int = 1, *, random_state: Any = 0) -> np.ndarray:
+    def sample(self, n: int = 1, *, random_state: RandomState = 0) -> np.ndarray:
         """`n` new examples like those of X, in its units: what is expected of codes drawn from a standard normal.
 
         There only with `variational`, which makes the codes of X one.
         """
-        if n < 1:
-            raise UsageError(f"n must be at least 1, got {n}")
+        check("n", n, Whole)
         generator = Randomness(seed_of(random_state)).generator("estimator samples")
         return self.inverse_transform(torch.randn(n, self._n_features_out, generator=generator))
 

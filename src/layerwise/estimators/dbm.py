@@ -15,9 +15,10 @@ from torch import nn
 
 from layerwise import energy
 from layerwise.data import Store
-from layerwise.estimators.inputs import widths_of
+from layerwise.estimators.parameters import AtLeastZero, RandomState
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
+from layerwise.nn.options import Channels, Positive, Share
 from layerwise.nn.stage import vector
 from layerwise.stacks.boltzmann import deep_machine
 from layerwise.stacks.discriminating import Joined, from_machine, with_dropout
@@ -53,14 +54,14 @@ class DeepBoltzmannMachine(Tuned):
 
     def __init__(
         self,
-        widths: Sequence[int] = (500, 1000),
+        widths: Sequence[Channels] = (500, 1000),
         *,
-        epochs: float = 30,
-        tuning: float = 30,
-        dropout: float = 0.0,
+        epochs: Positive = 30,
+        tuning: AtLeastZero = 30,
+        dropout: Share = 0.0,
         kind: str | None = None,
         reading: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.widths = widths
         self.epochs = epochs
@@ -82,13 +83,12 @@ class DeepBoltzmannMachine(Tuned):
     def score_samples(self, X: Any) -> np.ndarray:
         """(N,): a lower bound on the log-density in nats but for a constant, log Z. Nothing is drawn.
 
-        The bound is that of mean field; log Z is found by
-        `layerwise.energy.annealed_log_partition(machine_.halves(), ...)`.
+        The bound is that of mean field. With `log_partition().value` taken off it bounds the log-likelihood.
         """
         machine = self._precise()
         return self._mapped(X, lambda v: -machine.variational_free_energy(v, machine.posterior(v)))
 
-    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: Any = 0) -> np.ndarray:
+    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: RandomState = 0) -> np.ndarray:
         """`n` examples drawn by block Gibbs sampling, in the units of the training data.
 
         Each chain starts at one of the training examples in `starts_`, its hidden layers as mean field has
@@ -109,9 +109,13 @@ class DeepBoltzmannMachine(Tuned):
 
         means = torch.from_numpy(self.vectors_.means).float()
         spec = vector(self.vectors_.width)
-        self.machine_ = deep_machine(
-            spec, widths_of(self.widths), run, means=means, epochs=self.epochs, seed=seed
-        )
+        self.machine_ = deep_machine(spec, self.widths, run, means=means, epochs=self.epochs, seed=seed)
+
+    def _unnormalised(self) -> tuple[energy.RestrictedBoltzmannMachine, torch.Tensor]:
+        """The machine as a restricted one of two halves; of the training examples in `starts_` the even layers."""
+        machine, v = self._precise(), self.starts_.double()
+        even = [v, *machine.posterior(v)][::2]
+        return machine.halves(), torch.cat(even, 1).mean(0)
 
     def _tuned(self, codes: np.ndarray, task: Classify, store: Store, seed: int) -> Pipeline:
         joined = Joined(deepcopy(self.machine_))

@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from layerwise.data import Store
 from layerwise.energy import RestrictedBoltzmannMachine, belief_bound
-from layerwise.estimators.inputs import widths_of
+from layerwise.estimators.parameters import AtLeastZero, RandomState
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
+from layerwise.nn.options import Channels, Positive, Share
 from layerwise.nn.stage import vector
 from layerwise.stacks.autoencoding import machines, pretraining
 from layerwise.stacks.discriminating import from_stack, with_dropout
@@ -49,15 +50,15 @@ class DeepBeliefNetwork(Tuned):
 
     def __init__(
         self,
-        widths: Sequence[int] = (500, 500, 2000),
+        widths: Sequence[Channels] = (500, 500, 2000),
         *,
         visible: Literal["bernoulli", "gaussian"] = "bernoulli",
-        epochs: float = 30,
-        tuning: float = 30,
-        dropout: float = 0.0,
+        epochs: Positive = 30,
+        tuning: AtLeastZero = 30,
+        dropout: Share = 0.0,
         kind: str | None = None,
         reading: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.widths = widths
         self.visible = visible
@@ -83,14 +84,14 @@ class DeepBeliefNetwork(Tuned):
     def score_samples(self, X: Any) -> np.ndarray:
         """(N,): a lower bound on the log-density in nats but for a constant, log Z of the topmost machine.
 
-        See `layerwise.energy.belief_bound`: its 20 draws are the same at every call. log Z is found by
-        `layerwise.energy.annealed_log_partition` of the last stage of `stack_`.
+        See `layerwise.energy.belief_bound`: its 20 draws are the same at every call. With
+        `log_partition().value` taken off it bounds the log-likelihood in nats.
         """
         check_is_fitted(self)
         stack = self._machines(deepcopy(self.stack_).double())
         return self._mapped(X, lambda v: belief_bound(stack, v))
 
-    def sample(self, n: int = 1, *, sweeps: int = 100, random_state: Any = 0) -> np.ndarray:
+    def sample(self, n: int = 1, *, sweeps: int = 100, random_state: RandomState = 0) -> np.ndarray:
         """`n` examples: `sweeps` of Gibbs sampling in the top machine, then one draw of each level below.
 
         Hinton, Osindero and Teh 2006, section 3. Each chain starts at one of the training examples in
@@ -114,13 +115,21 @@ class DeepBeliefNetwork(Tuned):
     def _learn(self, store: Store, seed: int) -> None:
         self.stack_ = machines(
             vector(self.vectors_.width),
-            widths_of(self.widths),
+            tuple(self.widths),
             visible=self.visible,
             code="bernoulli",
             seed=seed,
         )
         self._machines(self.stack_)[0].start_at(torch.from_numpy(self.vectors_.means).float())
         follow(self.stack_, pretraining(self.stack_, epochs=self.epochs), self.vectors_, store, seed=seed)
+
+    def _unnormalised(self) -> tuple[RestrictedBoltzmannMachine, torch.Tensor]:
+        """The topmost machine, which is the prior of what it sees; of the training examples in `starts_`."""
+        *below, top = self._machines(deepcopy(self.stack_).double())
+        seen = self.starts_.double()
+        for machine in below:
+            seen = machine.hidden_mean(seen)
+        return top, seen.mean(0)
 
     def _tuned(self, codes: np.ndarray, task: Classify, store: Store, seed: int) -> Pipeline:
         net = from_stack(self._machines(self.stack_), outputs=task.outputs, seed=seed)

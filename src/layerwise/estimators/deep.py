@@ -12,9 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, column_or_1d, validate_data
 
 from layerwise.data import memory_source
-from layerwise.estimators.inputs import kind_of, plain, seed_of
+from layerwise.estimators.inputs import kind_of, plain
+from layerwise.estimators.parameters import RandomState, check_parameters, seed_of
 from layerwise.estimators.weights import arranged, checked_weights
 from layerwise.model import Model
+from layerwise.nn.options import Positive
 from layerwise.tasks import Classify, Regress, Task
 from layerwise.workflows import train_columns, train_more
 
@@ -31,6 +33,7 @@ class _Deep(BaseEstimator):  # type: ignore[misc]
         self, X: Any, y: np.ndarray, weights: np.ndarray | None, task: MakeTask, **settings: Any
     ) -> None:
         """Train on all rows, in the order of their content where X is a matrix."""
+        check_parameters(self)
         if isinstance(X, np.ndarray):
             rows, weights = arranged(X, y, weights)
             X, y = X[rows], y[rows]
@@ -95,11 +98,11 @@ class DeepClassifier(ClassifierMixin, _Deep):  # type: ignore[misc]
         *,
         kind: str | None = None,
         like: str | None = None,
-        epochs: float | None = None,
-        budget: float | None = None,
+        epochs: Positive | None = None,
+        budget: Positive | None = None,
         settings: Mapping[str, Any] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.kind = kind
         self.like = like
@@ -170,10 +173,10 @@ class DeepRegressor(RegressorMixin, _Deep):  # type: ignore[misc]
         *,
         kind: str | None = None,
         like: str | None = None,
-        epochs: float | None = None,
-        budget: float | None = None,
+        epochs: Positive | None = None,
+        budget: Positive | None = None,
         settings: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.kind = kind
         self.like = like

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from layerwise.data import Column
-from layerwise.errors import UsageError, shown
 from layerwise.kinds import KINDS
 
-__all__ = ["kind_of", "plain", "seed_of", "widths_of"]
+__all__ = ["kind_of", "plain"]
 
 
 def plain(X: Any) -> bool:
@@ -37,21 +36,3 @@ def kind_of(columns: Mapping[str, Column]) -> str:
         return "table"
     claimed = (kind.name for kind in KINDS if kind.claims(columns) is not None)
     return next(claimed, "table")
-
-
-def seed_of(random_state: Any) -> int:
-    """What scikit-learn calls a random state as a seed; None draws one."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    return int(random_state)
-
-
-def widths_of(widths: Any) -> tuple[int, ...]:
-    """How many units each level has. Raises UsageError for what is no list of them."""
-    if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str):
-        raise UsageError(
-            f"widths is a list with the units of each level, such as [500, 250], got {shown(widths)}"
-        )
-    return tuple(int(w) for w in widths)

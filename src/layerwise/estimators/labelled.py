@@ -33,7 +33,7 @@ def where(there: Callable[[Any], bool]) -> Callable[[F], F]:
 
 
 def _tunes(learner: Labelled) -> bool:
-    return learner.tuning > 0
+    return bool(learner.tuning)
 
 
 class Labelled(Unlabelled):

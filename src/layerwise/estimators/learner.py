@@ -13,8 +13,10 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted, vali
 
 from layerwise.data import memory_source
 from layerwise.errors import DataError, UsageError, shown
-from layerwise.estimators.inputs import kind_of, plain, seed_of
+from layerwise.estimators.inputs import kind_of, plain
+from layerwise.estimators.parameters import RandomState, check_parameters, seed_of
 from layerwise.model import Features
+from layerwise.nn.options import Positive
 from layerwise.workflows import learn_whole
 
 __all__ = ["FeatureLearner"]
@@ -26,9 +28,12 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     X is a path (a folder, an archive, a table, arrays), a list of paths, a matrix (N, F) of numbers (NaN:
     missing), a data frame, pictures (N, H, W[, C]) or series (N, T, C); `kind` (image, sound, text, series,
     table) says which where the guess is wrong. Learning is that of `layerwise learn` on all of X: `method`
-    "views" makes two alterations of an example agree, "masked" tells parts that are hidden from the rest,
-    "auto" takes what suits the kind. `settings` changes lines of the recipe (`{"training.rate": 0.01}`),
-    `epochs` or `budget` (seconds) the length.
+    "views" makes two alterations of an example agree, "masked" tells parts that are hidden from the rest, "dbn"
+    learns pictures level by level by restricted Boltzmann machines, "auto" takes what suits the kind. `settings`
+    changes lines of the recipe (`{"training.rate": 0.01}`), `epochs` or `budget` (seconds) the length.
+
+    There is no score: methods that learn otherwise have losses that do not compare. Search its parameters
+    (`GridSearchCV`) within a pipeline that ends in what the features are for.
 
     Attributes: `features_` (a `layerwise.Features`: `save`, `levels`, `recipe`), `n_features_in_` of a matrix.
 
@@ -43,10 +48,10 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         kind: str | None = None,
         *,
         method: str = "auto",
-        epochs: float | None = None,
-        budget: float | None = None,
+        epochs: Positive | None = None,
+        budget: Positive | None = None,
         settings: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.kind = kind
         self.method = method
@@ -57,6 +62,7 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn hands y to every step
         """Learn from all of X; y is ignored. Returns self."""
+        check_parameters(self)
         X = self._checked(X, reset=True)
         if isinstance(X, np.ndarray) and len(X) < 2:
             raise UsageError("X has 1 sample, and features are learned from how several differ: give more")

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from layerwise.energy import (
-    Estimate,
-    RestrictedBoltzmannMachine,
-    annealed_log_partition,
-    exact_log_partition,
-)
+from layerwise.energy import RestrictedBoltzmannMachine
 from layerwise.errors import DataError, UsageError, shown, suggest
-from layerwise.estimators.inputs import seed_of
-from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.estimators.density import Density
+from layerwise.estimators.parameters import AtLeastZero, RandomState, Whole, check_parameters, seed_of
+from layerwise.nn.options import Between, Channels, Count, Positive
 from layerwise.nn.stage import vector
-from layerwise.randomness import Randomness
-from layerwise.recipe import Training
 from layerwise.stacks.autoencoding import first_weights
-from layerwise.train import ContrastiveDivergence, Phase, Plan, stepped
+from layerwise.train import ContrastiveDivergence, Phase, Plan, optimiser, stepped, trapezoid
 from layerwise.workflows.unlabelled import follow
 
 __all__ = ["RBM"]
@@ -35,7 +28,7 @@ RATE, RATE_OF_CHAINS, LEAST_RATE = 0.1, 0.03, 0.001
 SLOW = 0.5  # the most momentum in the first tenth of the epochs (Hinton 2010, section 9)
 
 
-class RBM(Unlabelled):
+class RBM(Density):
     """A restricted Boltzmann machine: a density of the data, and `width` features of them.
 
     X is a matrix (N, F) of numbers, or raw: a folder or list of pictures, arrays (N, H, W). "bernoulli"
@@ -67,22 +60,22 @@ class RBM(Unlabelled):
 
     def __init__(
         self,
-        width: int = 256,
+        width: Channels = 256,
         *,
-        visible: str = "bernoulli",
-        categories: int | None = None,
-        hidden: str = "bernoulli",
+        visible: Literal["bernoulli", "gaussian", "softmax"] = "bernoulli",
+        categories: Annotated[int, Between(2, 1 << 16)] | None = None,
+        hidden: Literal["bernoulli", "relu", "gaussian"] = "bernoulli",
         method: str = "cd",
-        k: int = 1,
-        epochs: float = 30,
-        batch: int = 100,
-        rate: float | None = None,
-        momentum: float = 0.9,
-        decay: float = 0.0002,
+        k: Count = 1,
+        epochs: Positive = 30,
+        batch: Whole = 100,
+        rate: Positive | None = None,
+        momentum: Annotated[float, Between(0, 0.999)] = 0.9,
+        decay: AtLeastZero = 0.0002,
         sparsity: float | None = None,
         kind: str | None = None,
         reading: Mapping[str, Any] | None = None,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.width = width
         self.visible = visible
@@ -102,6 +95,7 @@ class RBM(Unlabelled):
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Learn from all rows; y is not looked at. Returns self."""
+        check_parameters(self)
         plan = self._plan()
         seed = seed_of(self.random_state)
         with self._stored(X, unit=self.visible != "gaussian") as store:
@@ -148,21 +142,7 @@ class RBM(Unlabelled):
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
-    def log_partition(self, method: str = "exact", *, random_state: Any = 0) -> Estimate:
-        """log Z in nats with its 95 % interval: `value`, `low`, `high`, `method`.
-
-        "exact" sums over the states of a layer of at most 25 units, and its interval is a point; "ais" is
-        annealed importance sampling from the means of the training data, 100 chains along 1,000 inverse
-        temperatures. Raises UsageError for "relu" units, and where there are too many states.
-        """
-        if method == "exact":
-            return exact_log_partition(self._precise())
-        if method == "ais":
-            base = torch.from_numpy(self.vectors_.means)
-            return annealed_log_partition(self._precise(), Randomness(seed_of(random_state)), base=base)
-        raise UsageError(f"method must be 'exact' or 'ais', got {shown(method)}")
-
-    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: Any = 0) -> np.ndarray:
+    def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: RandomState = 0) -> np.ndarray:
         """`n` examples drawn by block Gibbs sampling, in the units of the training data.
 
         Each chain starts at one of the training examples in `starts_`. To sample, learn by "pcd": CD leaves
@@ -170,17 +150,15 @@ class RBM(Unlabelled):
         machines using approximations to the likelihood gradient"). The states themselves come back;
         `reconstruct` makes expectations of them, which look better as pictures.
         """
-        check_is_fitted(self)
-        if n < 1 or sweeps < 1:
-            raise UsageError(f"n and sweeps must be at least 1, got {n} and {sweeps}")
-        machine = self.machine_
-        generator = Randomness(seed_of(random_state)).generator("estimator samples")
-        v = self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)]
-        return self._restored(machine.gibbs(v, generator=generator, sweeps=sweeps))
+        v, generator = self._begun(n, sweeps, random_state)
+        return self._restored(self.machine_.gibbs(v, generator=generator, sweeps=sweeps))
 
     @property
     def _n_features_out(self) -> int:
         return self.machine_.weight.shape[1]
+
+    def _unnormalised(self) -> tuple[RestrictedBoltzmannMachine, torch.Tensor]:
+        return self._precise(), torch.from_numpy(self.vectors_.means)
 
     def _precise(self) -> RestrictedBoltzmannMachine:
         """The machine in float64, in which an answer does not depend on its neighbours."""
@@ -195,12 +173,16 @@ class RBM(Unlabelled):
                 f" Methods: {', '.join(METHODS)}"
             )
         rate = self._usual_rate() if self.rate is None else self.rate
-        training = Training(
-            optimiser="sgd", rate=rate, momentum=self.momentum, decay=self.decay, schedule="trapezoid",
-            batch=self.batch, epochs=self.epochs,
-        )  # fmt: skip
-        quickening = stepped(min(SLOW, self.momentum), self.momentum)
-        return (replace(Phase.of(training, self._objective()), momentum=quickening),)
+        phase = Phase(
+            "train",
+            self._objective(),
+            optimiser("sgd", rate=rate, momentum=self.momentum, decay=self.decay),
+            size=int(self.batch),  # steps are counted by it, in more bits than numpy's
+            epochs=self.epochs,
+            schedule=trapezoid,
+            momentum=stepped(min(SLOW, self.momentum), self.momentum),
+        )
+        return (phase,)
 
     def _usual_rate(self) -> float:
         real = sum(units not in ("bernoulli", "softmax") for units in (self.visible, self.hidden))

@@ -1,0 +1,57 @@
+"""What learners of a density share: chains that start at training examples, and log Z."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from layerwise.energy import (
+    Estimate,
+    RestrictedBoltzmannMachine,
+    annealed_log_partition,
+    exact_log_partition,
+)
+from layerwise.errors import UsageError, shown
+from layerwise.estimators.parameters import RandomState, Whole, check, seed_of
+from layerwise.estimators.unlabelled import Unlabelled
+from layerwise.randomness import Randomness
+
+__all__ = ["Density"]
+
+
+class Density(Unlabelled):
+    """A learner of features that are those of a density of X. `starts_` are at most 100 training vectors."""
+
+    starts_: Tensor
+
+    @abstractmethod
+    def _unnormalised(self) -> tuple[RestrictedBoltzmannMachine, Tensor]:
+        """The machine, in float64, whose log Z `score_samples` leaves out; the means of what it sees (V,)."""
+
+    def log_partition(self, method: str = "exact", *, random_state: RandomState = 0) -> Estimate:
+        """log Z in nats with its 95 % interval: `value`, `low`, `high`, `method`.
+
+        It is what `score_samples` leaves out. "exact" sums over the states of a layer of at most 25 units, and
+        its interval is a point; "ais" is annealed importance sampling from the means of the training data, 100
+        chains along 1,000 inverse temperatures. Raises UsageError for "relu" units, and where there are too
+        many states.
+        """
+        check_is_fitted(self)
+        machine, means = self._unnormalised()
+        if method == "exact":
+            return exact_log_partition(machine)
+        if method == "ais":
+            return annealed_log_partition(machine, Randomness(seed_of(random_state)), base=means)
+        raise UsageError(f"method must be 'exact' or 'ais', got {shown(method)}")
+
+    def _begun(self, n: Any, sweeps: Any, random_state: RandomState) -> tuple[Tensor, torch.Generator]:
+        """Where `n` chains start, and what they draw from."""
+        check_is_fitted(self)
+        check("n", n, Whole)
+        check("sweeps", sweeps, Whole)
+        generator = Randomness(seed_of(random_state)).generator("estimator samples")
+        return self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)], generator
