@@ -62,6 +62,7 @@ def test_scores_are_minus_the_squared_error_of_vectors(digits, fitted):
     held = digits[0][1500:]
     back = fitted.inverse_transform(fitted.transform(held))
     spread = fitted.vectors_.spread
+    np.testing.assert_array_equal(fitted.reconstruct(held), back)
     np.testing.assert_allclose(
         fitted.score_samples(held), -np.square((back - held) / spread).sum(1), rtol=1e-9
     )

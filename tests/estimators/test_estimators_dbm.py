@@ -71,6 +71,7 @@ def test_features_keep_the_digits(digits, tuned):
     back = tuned.inverse_transform(features)
     error = ((back - X) ** 2).sum() / ((X - X.mean(0)) ** 2).sum()
     assert error < 0.8
+    np.testing.assert_array_equal(tuned.reconstruct(X), back)
 
 
 def test_scores_bound_the_log_likelihood(digits):

@@ -77,6 +77,7 @@ def test_features_without_labels_keep_the_digits(digits):
     back = dbn.inverse_transform(features)
     error = ((back - X[1300:]) ** 2).sum() / ((X[1300:] - X[:1300].mean(0)) ** 2).sum()
     assert error < 0.6
+    np.testing.assert_allclose(dbn.reconstruct(X[1300:]), back)
 
 
 def test_dreams_are_told_from_noise_and_repeat(digits, tuned):

@@ -92,7 +92,7 @@ class DeepBoltzmannMachine(Tuned):
         """`n` examples drawn by block Gibbs sampling, in the units of the training data.
 
         Each chain starts at one of the training examples in `starts_`, its hidden layers as mean field has
-        them. The states themselves come back; `inverse_transform(transform(...))` makes expectations of them.
+        them. The states themselves come back; `reconstruct` makes expectations of them.
         """
         v, generator = self._begun(n, sweeps, random_state)
         with torch.no_grad():

@@ -96,8 +96,8 @@ class DeepBeliefNetwork(Tuned):
 
         Hinton, Osindero and Teh 2006, section 3. Each chain starts at one of the training examples in
         `starts_`, brought up to the top machine; as that has learned by CD-1, long chains drift from where
-        the data are. The states themselves come back, in the units of the training data;
-        `inverse_transform(transform(...))` makes expectations of them.
+        the data are. The states themselves come back, in the units of the training data; `reconstruct` makes
+        expectations of them.
         """
         v, generator = self._begun(n, sweeps, random_state)
         *below, top = self._machines(self.stack_)

@@ -123,10 +123,6 @@ class RBM(Density):
         """What is expected to be seen given hidden states (N, width), in the units of the training data."""
         return self._restored(self._precise().visible_mean(self._features(X)))
 
-    def reconstruct(self, v: Any) -> np.ndarray:
-        """Examples there and back by means, in the units of the training data."""
-        return self._restored(torch.from_numpy(self._mapped(v, self._precise().reconstruct)))
-
     def free_energy(self, v: Any) -> np.ndarray:
         """(N,): -log of the unnormalised density of examples, in nats; approximate for "relu"."""
         return self._mapped(v, self._precise().free_energy)

@@ -42,6 +42,18 @@ class Unlabelled(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _n_features_out(self) -> int:
         """How many features `transform` gives."""
 
+    @abstractmethod
+    def transform(self, X: Any) -> np.ndarray:
+        """(N, K): the features of each example."""
+
+    @abstractmethod
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Examples like those that were learned from, in their units, from features (N, K)."""
+
+    def reconstruct(self, X: Any) -> np.ndarray:
+        """Examples there and back by means, in the units of the training data."""
+        return self.inverse_transform(self.transform(X))
+
     @contextmanager
     def _stored(self, X: Any, *, unit: bool) -> Iterator[Store]:
         """Set `vectors_` by X; its examples, as long as the context lasts."""
