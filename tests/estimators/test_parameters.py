@@ -5,8 +5,9 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
-from layerwise.errors import UsageError
+from layerwise.errors import DataError, UsageError
 from layerwise.estimators import (
     RBM,
     Autoencoder,
@@ -17,6 +18,8 @@ from layerwise.estimators import (
     FeatureLearner,
 )
 from layerwise.estimators.parameters import check_parameters
+from layerwise.stacks import autoencoding, boltzmann
+from layerwise.train import optimiser
 
 X = np.random.default_rng(0).random((60, 4))
 Y = np.arange(60) % 2
@@ -121,3 +124,24 @@ def test_no_epochs_of_tuning_are_none_and_no_network(deep):
         deep.fit(X, Y)
     alone = Autoencoder([4], epochs=1, tuning=0).fit(X, Y)  # codes of a pipeline whose last step has y
     assert alone.net_ is None
+
+
+@pytest.mark.parametrize("options", [{"rate": 1e3}, {"rate": 1e9}, {"rate": 1e3, "method": "pcd"}])
+def test_weights_that_blew_up_are_told(options):
+    with pytest.raises(DataError, match="lower rate"):
+        RBM(16, epochs=2, **options).fit(load_digits().data)
+    with pytest.raises(DataError, match=r"a weight or bias became .*e\+.*Give a lower rate"):
+        RBM(16, rate=1e9, epochs=2).fit(X)
+
+
+@pytest.mark.parametrize(
+    "deep", [DeepBeliefNetwork([6, 4], epochs=2), DeepBoltzmannMachine([6, 4], epochs=2)]
+)
+def test_so_are_those_of_deep_ones(monkeypatch, deep):
+    def faster(name, *, rate, **options):
+        return optimiser(name, rate=1e6 * rate, **options)
+
+    for stack in (autoencoding, boltzmann):
+        monkeypatch.setattr(stack, "optimiser", faster)
+    with pytest.raises(DataError, match="lower rate"):
+        deep.fit(X)

@@ -15,6 +15,7 @@ from torch import nn
 
 from layerwise import energy
 from layerwise.data import Store
+from layerwise.estimators.density import bounded
 from layerwise.estimators.parameters import AtLeastZero, RandomState
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
@@ -110,6 +111,7 @@ class DeepBoltzmannMachine(Tuned):
         means = torch.from_numpy(self.vectors_.means).float()
         spec = vector(self.vectors_.width)
         self.machine_ = deep_machine(spec, self.widths, run, means=means, epochs=self.epochs, seed=seed)
+        bounded(self.machine_)
 
     def _unnormalised(self) -> tuple[energy.RestrictedBoltzmannMachine, torch.Tensor]:
         """The machine as a restricted one of two halves; of the training examples in `starts_` the even layers."""

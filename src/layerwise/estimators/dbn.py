@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from layerwise.data import Store
 from layerwise.energy import RestrictedBoltzmannMachine, belief_bound
+from layerwise.estimators.density import bounded
 from layerwise.estimators.parameters import AtLeastZero, RandomState
 from layerwise.estimators.tuned import Tuned
 from layerwise.nn import Pipeline
@@ -122,6 +123,7 @@ class DeepBeliefNetwork(Tuned):
         )
         self._machines(self.stack_)[0].start_at(torch.from_numpy(self.vectors_.means).float())
         follow(self.stack_, pretraining(self.stack_, epochs=self.epochs), self.vectors_, store, seed=seed)
+        bounded(self.stack_)
 
     def _unnormalised(self) -> tuple[RestrictedBoltzmannMachine, torch.Tensor]:
         """The topmost machine, which is the prior of what it sees; of the training examples in `starts_`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from layerwise.energy import (
     Estimate,
@@ -15,12 +15,14 @@ from layerwise.energy import (
     annealed_log_partition,
     exact_log_partition,
 )
-from layerwise.errors import UsageError, shown
+from layerwise.errors import DataError, UsageError, shown
 from layerwise.estimators.parameters import RandomState, Whole, check, seed_of
 from layerwise.estimators.unlabelled import Unlabelled
 from layerwise.randomness import Randomness
 
-__all__ = ["Density"]
+__all__ = ["Density", "bounded"]
+
+LARGEST = 1e3  # of weights: log-odds of a thousand are surer than anything that examples can teach
 
 
 class Density(Unlabelled):
@@ -55,3 +57,16 @@ class Density(Unlabelled):
         check("sweeps", sweeps, Whole)
         generator = Randomness(seed_of(random_state)).generator("estimator samples")
         return self.starts_[torch.randint(len(self.starts_), (n,), generator=generator)], generator
+
+
+def bounded(machine: nn.Module) -> None:
+    """Raise DataError where the machine's weights blew up.
+
+    The loop cannot tell by the loss, which is an error of reconstruction: of units of 0 or 1 it is at most 1.
+    """
+    largest = max(float(p.detach().abs().max()) for p in machine.parameters())
+    if largest > LARGEST:
+        raise DataError(
+            f"training blew up: a weight or bias became {largest:.2g}, and {LARGEST:,.0f} is beyond anything"
+            " that can be learned. Give a lower rate, or fewer epochs"
+        )

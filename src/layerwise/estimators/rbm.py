@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from layerwise.energy import RestrictedBoltzmannMachine
 from layerwise.errors import DataError, UsageError, shown, suggest
-from layerwise.estimators.density import Density
+from layerwise.estimators.density import Density, bounded
 from layerwise.estimators.parameters import AtLeastZero, RandomState, Whole, check_parameters, seed_of
 from layerwise.nn.options import Between, Channels, Count, Positive
 from layerwise.nn.stage import vector
@@ -111,6 +111,7 @@ class RBM(Density):
                 _one_of_each(self.vectors_.means, self.categories)
             machine.start_at(torch.from_numpy(self.vectors_.means).float())
             follow(machine, plan, self.vectors_, store, seed=seed)
+            bounded(machine)
             self.starts_ = self._some(store, seed)
         self.machine_ = machine
         return self
