@@ -145,3 +145,15 @@ def test_so_are_those_of_deep_ones(monkeypatch, deep):
         monkeypatch.setattr(stack, "optimiser", faster)
     with pytest.raises(DataError, match="lower rate"):
         deep.fit(X)
+
+
+@pytest.mark.parametrize("learner", [FeatureLearner(epochs=1), DeepClassifier(epochs=1), DeepRegressor()])
+def test_a_matrix_from_which_nothing_can_be_learned(learner):
+    ones, none = np.ones((60, 3)), np.full((60, 3), np.nan)
+    for matrix, words in [
+        (ones, "every column of X is constant throughout"),
+        (none, "every column of X is missing throughout"),
+        (np.hstack([ones, none]), "every column of X is constant or missing throughout"),
+    ]:
+        with pytest.raises(DataError, match=words):
+            learner.fit(matrix, Y)

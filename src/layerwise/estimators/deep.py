@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_feature_names, check_is_fitted, column_or_1d, validate_data
 
 from layerwise.data import memory_source
-from layerwise.estimators.inputs import kind_of, plain
+from layerwise.estimators.inputs import kind_of, plain, varying
 from layerwise.estimators.parameters import RandomState, check_parameters, seed_of
 from layerwise.estimators.weights import arranged, checked_weights
 from layerwise.model import Model
@@ -34,6 +34,8 @@ class _Deep(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Train on all rows, in the order of their content where X is a matrix."""
         check_parameters(self)
+        if plain(X):
+            varying(X)
         if isinstance(X, np.ndarray):
             rows, weights = arranged(X, y, weights)
             X, y = X[rows], y[rows]

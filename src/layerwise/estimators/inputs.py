@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from layerwise.data import Column
+from layerwise.errors import DataError
 from layerwise.kinds import KINDS
 
-__all__ = ["kind_of", "plain"]
+__all__ = ["kind_of", "plain", "varying"]
 
 
 def plain(X: Any) -> bool:
@@ -36,3 +37,15 @@ def kind_of(columns: Mapping[str, Column]) -> str:
         return "table"
     claimed = (kind.name for kind in KINDS if kind.claims(columns) is not None)
     return next(claimed, "table")
+
+
+def varying(X: np.ndarray) -> None:
+    """Raise DataError where no column of a matrix (N, F) differs from row to row: nothing can be learned from it."""
+    low, high = np.fmin.reduce(X), np.fmax.reduce(X)  # NaN where all are
+    if not (low < high).any():
+        empty = np.isnan(low)
+        found = "missing" if empty.all() else "constant or missing" if empty.any() else "constant"
+        raise DataError(
+            f"every column of X is {found} throughout, and nothing is learned from what never differs: give"
+            " columns that vary"
+        )

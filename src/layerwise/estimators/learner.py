@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted, vali
 
 from layerwise.data import memory_source
 from layerwise.errors import DataError, UsageError, shown
-from layerwise.estimators.inputs import kind_of, plain
+from layerwise.estimators.inputs import kind_of, plain, varying
 from layerwise.estimators.parameters import RandomState, check_parameters, seed_of
 from layerwise.model import Features
 from layerwise.nn.options import Positive
@@ -66,6 +66,8 @@ class FeatureLearner(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X = self._checked(X, reset=True)
         if isinstance(X, np.ndarray) and len(X) < 2:
             raise UsageError("X has 1 sample, and features are learned from how several differ: give more")
+        if plain(X):
+            varying(X)
         settings = {
             **({} if self.epochs is None else {"training.epochs": self.epochs}),
             **(self.settings or {}),
