@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from layerwise.errors import DataError, UsageError
@@ -117,13 +118,13 @@ def test_calls_name_what_they_cannot_take():
     "deep", [DeepBeliefNetwork([6, 4], epochs=1), DeepBoltzmannMachine([6, 4], epochs=1)]
 )
 def test_no_epochs_of_tuning_are_none_and_no_network(deep):
+    """In a pipeline every step is given y, one that learns features alone too."""
     deep.set_params(tuning=0)
-    assert not hasattr(deep, "predict")
-    assert deep.fit(X).net_ is None
-    with pytest.raises(UsageError, match=r"tuning is 0 epochs.*leave y out"):
-        deep.fit(X, Y)
-    alone = Autoencoder([4], epochs=1, tuning=0).fit(X, Y)  # codes of a pipeline whose last step has y
-    assert alone.net_ is None
+    alone, told = clone(deep).fit(X), clone(deep).fit(X, Y)
+    np.testing.assert_array_equal(alone.transform(X), told.transform(X))
+    for learner in (alone, told, Autoencoder([4], epochs=1, tuning=0).fit(X, Y)):
+        assert learner.net_ is None
+        assert not hasattr(learner, "predict")
 
 
 @pytest.mark.parametrize("options", [{"rate": 1e3}, {"rate": 1e9}, {"rate": 1e3, "method": "pcd"}])

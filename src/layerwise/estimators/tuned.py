@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from layerwise.data import Store
-from layerwise.errors import UsageError
 from layerwise.estimators.density import Density
 from layerwise.estimators.labelled import Labelled
 from layerwise.estimators.parameters import RandomState, check_parameters, seed_of
@@ -38,16 +37,14 @@ class Tuned(ClassifierMixin, Labelled, Density):  # type: ignore[misc]
         """The network, tuned to tell the stored examples' classes apart; on vectors."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the density of all of X, and to tell classes y (N,) apart where they are given. Returns self."""
+        """Learn the density of all of X, and to tell classes y (N,) apart where there are epochs of `tuning`.
+
+        Returns self. scikit-learn's pipelines hand y to every step, also to one that is to learn features alone.
+        """
         check_parameters(self)
-        if y is not None and not self.tuning:
-            raise UsageError(
-                "tuning is 0 epochs, and before it is tuned a network tells no classes apart: give tuning some, or"
-                " leave y out for the density alone"
-            )
         seed = seed_of(self.random_state)
         with self._stored(X, unit=self.visible == "bernoulli") as store:
-            codes = None if y is None else self._codes(y, store)
+            codes = self._codes(y, store) if self.tuning and y is not None else None
             self._learn(store, seed)
             self.starts_ = self._some(store, seed)
             self.net_ = None if codes is None else self._tuned(codes, Classify.fit(codes), store, seed)

@@ -11,6 +11,7 @@ from layerwise.data.source import Column
 from layerwise.findings import Rows
 from layerwise.kinds.base import Kind
 from layerwise.kinds.table.blueprint import LIKES, blueprint
+from layerwise.kinds.table.cells import day
 from layerwise.kinds.table.filters import filters
 from layerwise.kinds.table.methods import by_masks
 from layerwise.kinds.table.reader import CATEGORIES, NUMBERS, TableReader
@@ -59,10 +60,9 @@ def show(values: Mapping[str, np.ndarray], spec: Spec) -> Rows:
     for field, own in spec.columns.items():
         value = values[field]
         if field == NUMBERS:
-            known = np.isfinite(value)
-            rows += [
-                (n, _plain(v) if k else "missing") for n, v, k in zip(own.names, value, known, strict=True)
-            ]
+            dates = dict(own.days)
+            for place, (name, number) in enumerate(zip(own.names, value, strict=True)):
+                rows.append((dates.get(place, name), _told(number, date=place in dates)))
         elif field == CATEGORIES:
             rows += [
                 (n, own.tokens[k][int(v)]) for k, (n, v) in enumerate(zip(own.names, value, strict=True))
@@ -75,6 +75,8 @@ def show(values: Mapping[str, np.ndarray], spec: Spec) -> Rows:
     return Rows(("column", "value"), rows, "One row of the table, column by column.")
 
 
-def _plain(number: np.floating) -> str:
-    """The shortest decimal that float32 cannot tell from `number`, as it may have stood in its cell."""
-    return str(np.float32(number)).removesuffix(".0")
+def _told(number: np.floating, *, date: bool) -> str:
+    """A number as it may have stood in its cell: the shortest that float32 cannot tell from it, or a day."""
+    if not np.isfinite(number):
+        return "missing"
+    return day(float(number)) if date else str(np.float32(number)).removesuffix(".0")
