@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 
-__all__ = ["count", "decimals", "figure", "in_bytes", "in_seconds", "interval", "number", "share"]
+__all__ = ["count", "day", "decimals", "figure", "in_bytes", "in_seconds", "interval", "number", "share"]
+
+
+CALENDAR = 700_000  # days from 1970 that the calendar of Python goes on for, either way
 
 
 def decimals(low: float | None, high: float | None) -> int | None:
@@ -67,6 +71,17 @@ def share(part: float) -> str:
     near = min(abs(percent), abs(100 - percent))
     digits = min(6, max(1, -math.floor(math.log10(near)))) if near else 1
     return f"{percent:.{digits}f} %"
+
+
+def day(days: float) -> str:
+    """Days since 1970 as a date; as they are where no calendar of four-digit years goes on so far.
+
+    >>> day(18335.5), day(1e9)
+    ('2020-03-14', '1,000,000,000 days since 1970')
+    """
+    if not abs(days) < CALENDAR:
+        return f"{number(days)} days since 1970"
+    return str(date(1970, 1, 1) + timedelta(math.floor(days)))
 
 
 def in_bytes(n: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+from scipy.stats import sem
 from scipy.stats import t as student
 
 from layerwise.errors import shown
@@ -35,11 +36,9 @@ def _numbers(name: str, column: np.ndarray, labels: np.ndarray, segments: int) -
     for segment in range(segments):
         own = column[known & (labels == segment)]
         if len(own):
-            wide = (
-                student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5 if len(own) > 1 else None
-            )
+            half = student.ppf(0.975, len(own) - 1) * sem(own) if len(own) > 1 else None
             mean = float(own.mean())
-            ends = (None, None) if wide is None else (mean - float(wide), mean + float(wide))
+            ends = (None, None) if half is None else (mean - float(half), mean + float(half))
             rows.append((f"segment {segment + 1}", mean, *ends))
     rows.sort(key=lambda row: -row[1])
     (most, highest, *_), (least, lowest, *_) = rows[0], rows[-1]
@@ -57,14 +56,11 @@ def _classes(name: str, column: np.ndarray, labels: np.ndarray, segments: int) -
     inside = np.array([[((column == c) & (labels == s)).sum() for c in common] for s in range(segments)])
     shares = inside / np.maximum(counts, 1)[:, None]
     spread = np.where(counts[:, None] > 0, shares, np.nan)
-    rare = int(
-        np.nanargmax(np.nanmax(spread, 0) - np.nanmin(spread, 0))
-    )  # that tells the segments apart most
-    if len(common) == 2 and rare == 0 and column[known].tolist().count(common[0]) * 2 > known.sum():
-        rare = 1  # of two classes, the rarer one: so many defaults, not so many that paid
-    value = shown(str(common[rare]), 40)[1:-1]
+    apart = int(np.nanargmax(np.nanmax(spread, 0) - np.nanmin(spread, 0)))
+    told = 1 if len(common) == 2 else apart  # of two classes the rarer one: so many that failed
+    value = shown(str(common[told]), 40)[1:-1]
     rows = [
-        (f"segment {s + 1}", float(shares[s, rare]), *wilson(int(inside[s, rare]), int(counts[s])))
+        (f"segment {s + 1}", float(shares[s, told]), *wilson(int(inside[s, told]), int(counts[s])))
         for s in range(segments)
         if counts[s]
     ]

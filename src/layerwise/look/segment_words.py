@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from layerwise.errors import shown
-from layerwise.figures import number
+from layerwise.figures import day, number
 from layerwise.kinds.base import Values
 from layerwise.spec import Spec
 
@@ -18,7 +18,6 @@ __all__ = ["Mark", "cells_of", "marks_of"]
 FEW = 3  # values up to which a column of numbers is told by its values
 LEAST = 0.147  # Cliff's delta that is not negligible (Romano et al. 2006)
 MOST_ROWS = 20_000
-CALENDAR = 2_900_000  # days from 1970 that a calendar of four-digit years goes on for
 MUCH = 0.5  # of the rows: "mostly"
 
 
@@ -48,7 +47,7 @@ def cells_of(values: Values, spec: Spec, rows: Sequence[int]) -> dict[str, list[
     """What stands in every column of those rows, by the names that marks have; None where it is missing."""
     found: dict[str, list[str | float | None]] = {}
     for name, column, date in _numbers(values, spec):
-        told = [None if np.isnan(v) else _day(v) if date else _shortest(v) for v in column[rows]]
+        told = [None if np.isnan(v) else day(v) if date else _shortest(v) for v in column[rows]]
         found[name] = told
     for name, words, tokens in _categories(values, spec):
         found[name] = [_plain(words[token]) for token in tokens[rows]]
@@ -67,13 +66,12 @@ def _columns(values: Values, spec: Spec, inside: np.ndarray) -> Iterator[list[Ma
 
 
 def _numbers(values: Values, spec: Spec) -> Iterator[tuple[str, np.ndarray, bool]]:
-    """Name, values (N,) in float64, and whether they are days of a calendar."""
+    """Name, values (N,) in float64, and whether they are days since 1970."""
     own = spec.columns.get("numbers")
     if own is not None:
         dates = dict(own.days)
         for place, column in enumerate(np.asarray(values["numbers"], np.float64).T):
-            date = place in dates and np.abs(np.nan_to_num(column)).max() < CALENDAR
-            yield _plain(dates.get(place, own.names[place])), column, date
+            yield _plain(dates.get(place, own.names[place])), column, place in dates
 
 
 def _categories(values: Values, spec: Spec) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
@@ -90,23 +88,18 @@ def _of_number(name: str, column: np.ndarray, inside: np.ndarray, *, date: bool)
     marks = [] if known.all() else [_of_share(name, "missing", ~known, inside)]
     distinct = np.unique(column[known])
     if len(distinct) <= FEW:
-        told = _day if date else _value
+        told = day if date else _value
         return marks + [_of_share(name, told(float(v)), column == v, inside) for v in distinct]
     own, other = column[known & inside], column[known & ~inside]
     if not len(own) or not len(other):
         return marks
     effect = _delta(own, other)
     if date:
-        middles = f"median {_day(np.median(own))}, others {_day(np.median(other))}"
+        middles = f"median {day(np.median(own))}, others {day(np.median(other))}"
         words = f"{'late' if effect > 0 else 'early'} {name} ({middles})"
     else:
         words = f"{'high' if effect > 0 else 'low'} {name} ({_middles(own, other)})"
     return [*marks, Mark(name, words, effect)]
-
-
-def _day(days: float) -> str:
-    """Days since 1970 as a date."""
-    return str(np.datetime64(int(days), "D"))
 
 
 def _middles(own: np.ndarray, other: np.ndarray) -> str:

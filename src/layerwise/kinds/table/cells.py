@@ -19,7 +19,6 @@ __all__ = [
     "Number",
     "Numeric",
     "Raw",
-    "day",
     "numbers_of",
     "pattern_of",
     "series_of",
@@ -60,7 +59,6 @@ PATTERNS = (
 )
 
 DAY = 86_400_000_000  # microseconds
-CALENDAR = 2_900_000  # days from 1970
 DAYS = "days since 1970"  # the part of a date that is the whole of it
 
 
@@ -285,11 +283,6 @@ def _calendar(times: pl.Series) -> dict[str, np.ndarray]:
         "time of day (sine)": np.sin(clock),
         "time of day (cosine)": np.cos(clock),
     }
-
-
-def day(days: float) -> str:
-    """Days since 1970 as a date; as they are where no calendar of four-digit years goes on so far."""
-    return str(np.datetime64(int(days), "D")) if abs(days) < CALENDAR else f"{days:g} {DAYS}"
 
 
 def _floats(series: pl.Series) -> np.ndarray:

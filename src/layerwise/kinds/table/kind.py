@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 
 from layerwise.data.source import Column
+from layerwise.figures import day
 from layerwise.findings import Rows
 from layerwise.kinds.base import Kind
 from layerwise.kinds.table.blueprint import LIKES, blueprint
-from layerwise.kinds.table.cells import day
 from layerwise.kinds.table.filters import filters
 from layerwise.kinds.table.methods import by_masks
 from layerwise.kinds.table.reader import CATEGORIES, NUMBERS, TableReader
