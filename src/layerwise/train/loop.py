@@ -293,7 +293,7 @@ class _Run:
             raise DataError(
                 f"training of phase {shown(run.phase.name)} failed {p.recoveries} times; {trouble}. Look for"
                 " values that are no numbers or are huge in inputs and targets; if there are none, set a"
-                " lower rate (training.rate in a recipe)"
+                " lower rate (--set training.rate=..., or training.rate in settings)"
             )
         self._anchor["progress"] |= {"pieces": p.pieces, "recoveries": p.recoveries, "share": p.share}
         self._pending.clear()
