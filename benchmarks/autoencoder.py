@@ -8,8 +8,8 @@ and Salakhutdinov, "Reducing the dimensionality of data with neural networks": a
 machines, 50 epochs each, unrolled, tuned by 200 epochs of conjugate gradients, as their code does; they report
 3.00. Where the machine multiplies bfloat16 faster, products are in it. `2006-adam` tunes the same stack by AdamW.
 `2006-without` tunes by 50 epochs of conjugate gradients, in float32, from the first weights that were the habit
-then, and says the mean image. `today` trains from such weights as today's levels need, within 200 peak-TFLOP: seconds times the
-measured rate of float32 matrix products.
+then, and says the mean image. `today` trains from such weights as today's levels need, within 200 peak-TFLOP:
+seconds times the measured rate of float32 matrix products.
 
 The test set is scored once per seed, from the `--first` one on. Choices were made with --validate, which trains
 on the first 50,000 training pictures, scores the other 10,000, and keeps nothing. A run that was stopped goes on
