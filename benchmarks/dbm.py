@@ -2,7 +2,7 @@
 
     python -m benchmarks.dbm [2009 | dropout ...] [--seeds N] [--validate]
 
-The machine begins layer by layer, by CD-1, and learns as one by mean field and chains that persist, 100 epochs
+The machine begins layer by layer, by CD-1, and learns as one by mean field and chains that persist, 40 epochs
 each. A network that sees the pixels, and beside them the means of the second hidden layer, begins with its
 weights. `2009` tunes it by conjugate gradients (Salakhutdinov and Hinton 2009 report 0.95 %), `dropout` by AdamW
 with dropout (Srivastava et al. 2014 report 0.79 % for a machine of 500-500-2000). Rows share the machine; it is
@@ -26,9 +26,9 @@ from layerwise.stacks.discriminating import Joined, from_machine, with_dropout
 from layerwise.train import Phase, Plan, Supervised
 
 WIDTHS = (500, 1000)
-LEARNING = 100  # epochs of each part and of the whole
+LEARNING = 40  # epochs of each part and of the whole
 HEAD, CONJUGATE = 5, 50  # epochs of the head alone, and of all levels
-EPOCHS = 200  # of AdamW
+EPOCHS = 100  # of AdamW
 DROPOUT = 0.4  # of hidden units; of inputs 0.4 times that
 RATE = 2e-3
 

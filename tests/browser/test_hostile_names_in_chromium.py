@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from seeing import opened
 
 import layerwise
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 PAYLOADS = (
     "<script>document.title='owned'</script>",
     "\"><img src=x onerror=document.title='owned'>",
@@ -24,18 +21,6 @@ PAYLOADS = (
     "javascript:document.title='owned'",
     "{{7*7}}{%raw%}",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    if CHROMIUM is None:
-        pytest.fail("no Chromium found: install it, or name it in CHROMIUM_PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def as_name(payload: str) -> str:
@@ -77,21 +62,12 @@ def test_hostile_data_make_a_harmless_page(browser: Any, tmp_path: Path, kind: s
         data, chosen = table(tmp_path / f"{payload}.csv"), {"target": "label"}
     out = tmp_path / f"{payload}-model"
     layerwise.fit(str(data), out=out, settings={"training.epochs": 1}, **chosen)
-    page = browser.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
-    address = (out / "report.html").as_uri()
-    page.goto(address)
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    seen = opened(browser, out / "report.html")
+    page = seen.page
     page.evaluate("document.querySelectorAll('*').forEach(e => e.dispatchEvent(new Event('mouseover')))")
-    page.wait_for_load_state("networkidle")
     assert page.title() != "owned"
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert seen.console == []
+    assert [url for url in seen.requests if not url.startswith("data:")] == [(out / "report.html").as_uri()]
     assert (
         page.evaluate("document.scripts.length + document.querySelectorAll('iframe,object,base,link').length")
         == 0

@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import digits_page
 import pytest
 from reading import HOSTILE, everything
+from seeing import opened
 
 from layerwise import report
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
-
-
-class Seen(NamedTuple):
-    """An open page, what its console said, and every address that it asked for."""
-
-    page: Any
-    console: list[str]
-    requests: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    if CHROMIUM is None:
-        pytest.fail("no Chromium found: install it, or name it in CHROMIUM_PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +22,6 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sections = (*digits_page.sections(), digits_page.other_media())
     report.write(target, sections, title="digits", subtitle="1,797 images", meta=digits_page.META)
     return target
-
-
-def opened(browser: Any, path: Path, *, width: int = 1280, scheme: str = "light") -> Seen:
-    """The page at `path`, all of it laid out, every folded part unfolded."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    seen = Seen(page, [], [])
-    page.on("console", lambda message: seen.console.append(message.text))
-    page.on("pageerror", lambda error: seen.console.append(str(error)))
-    page.on("dialog", lambda dialog: (seen.console.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.goto(path.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    page.wait_for_load_state("networkidle")
-    return seen
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
