@@ -11,9 +11,9 @@ import pytest
 from layerwise.figures import share
 from layerwise.findings import Dots, Rows, Scatter, Section
 from layerwise.look import segment_section
+from layerwise.look.segment import typical
 from layerwise.look.segment_labels import labels_by_segment
-from layerwise.look.segment_words import cells_of, marks_of
-from layerwise.look.segments import typical
+from layerwise.look.segment_words import Table, cells_of, marks_of
 from layerwise.record import from_record, to_record
 from layerwise.report.views import view
 from layerwise.segments import Cut, cut_codes
@@ -46,6 +46,7 @@ SPEC = Spec(
 )
 VALUES = {"numbers": NUMBERS, "categories": COLOURS[:, None]}
 IDS = [f"row {i}" for i in range(100)]
+TABLE = Table(VALUES, SPEC, IDS)
 
 
 def test_dates_are_told_as_dates() -> None:
@@ -56,7 +57,8 @@ def test_dates_are_told_as_dates() -> None:
     names = ("opened: days since 1970", "closed: days since 1970", "x: days since 1970")
     own = Spec(("feature",), (3,), names=names, days=((0, "opened"), (1, "closed")))
     words = {
-        m.column: m.words for m in marks_of({"numbers": numbers}, Spec(columns={"numbers": own}), LABELS, 1)
+        m.column: m.words
+        for m in marks_of(Table({"numbers": numbers}, Spec(columns={"numbers": own}), IDS), LABELS, 1)
     }
     day = np.datetime64(int(np.median(opened[LABELS == 1])), "D")
     assert words["opened"].startswith(f"late opened (median {day}, others 2020-01-")
@@ -69,7 +71,7 @@ def by_pairs(own: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_the_effect_is_that_of_all_pairs_of_rows() -> None:
-    marks = {m.column: m for m in marks_of(VALUES, SPEC, LABELS, 1)}
+    marks = {m.column: m for m in marks_of(TABLE, LABELS, 1)}
     inside = LABELS == 1
     balance = NUMBERS[:, 0].astype(float)
     assert marks["balance"].effect == pytest.approx(by_pairs(balance[inside], balance[~inside]))
@@ -83,12 +85,10 @@ def test_the_effect_is_that_of_all_pairs_of_rows() -> None:
 
 
 def test_words_say_how_it_is_here_and_elsewhere() -> None:
-    words = {m.column: m.words for m in marks_of(VALUES, SPEC, LABELS, 1)}
+    words = {m.column: m.words for m in marks_of(TABLE, LABELS, 1)}
     assert words["balance"].startswith("high balance (median ")
     assert words["colour"].startswith(("colour mostly <b>blue (", "colour seldom red ("))
-    assert list(words) == [
-        m.column for m in sorted(marks_of(VALUES, SPEC, LABELS, 1), key=lambda m: -abs(m.effect))
-    ]
+    assert list(words) == [m.column for m in sorted(marks_of(TABLE, LABELS, 1), key=lambda m: -abs(m.effect))]
 
 
 def test_counts_of_the_same_median_are_told_by_their_means() -> None:
@@ -96,18 +96,18 @@ def test_counts_of_the_same_median_are_told_by_their_means() -> None:
     spec = Spec(
         columns={"numbers": Spec(("feature",), (1,), names=("visits",), centre=(0.0,), spread=(1.0,))}
     )
-    [mark] = marks_of({"numbers": visits[:, None].astype(np.float32)}, spec, LABELS, 1)
+    [mark] = marks_of(Table({"numbers": visits[:, None].astype(np.float32)}, spec, IDS), LABELS, 1)
     assert mark.words == "high visits (mean 3.8, others 1.6)"
 
 
 def test_typical_rows_stand_there_with_what_sets_them_apart(cut: Cut, section: Section) -> None:
     assert cut.labels is not None
     rows = typical(cut, cut.labels, 1)
-    marks = [m.column for m in marks_of(VALUES, SPEC, LABELS, 1)]
+    marks = [m.column for m in marks_of(TABLE, LABELS, 1)]
     table = section.parts[1].findings[1].pictures[0]
     assert isinstance(table, Rows)
     assert table.header == ["row", "probability", *marks]
-    cells = cells_of(VALUES, SPEC, rows)
+    cells = cells_of(TABLE, rows)
     for row, at in zip(table.rows, rows, strict=True):
         told = dict(zip(table.header, row, strict=True))
         assert told["row"] == IDS[at]
@@ -121,8 +121,8 @@ def test_what_does_not_differ_is_not_said() -> None:
         "numbers": RNG.normal(size=(100, 3)).astype(np.float32),
         "categories": np.ones((100, 1), np.int32),
     }
-    assert len(marks_of(noise, SPEC, np.tile([0, 1], 50), 0)) <= 1
-    assert marks_of(VALUES, SPEC, np.zeros(100, int), 0) == []
+    assert len(marks_of(Table(noise, SPEC, IDS), np.tile([0, 1], 50), 0)) <= 1
+    assert marks_of(TABLE, np.zeros(100, int), 0) == []
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def cut() -> Cut:
 
 @pytest.fixture(scope="module")
 def section(cut: Cut) -> Section:
-    return segment_section(cut, values=VALUES, spec=SPEC, ids=IDS)
+    return segment_section(cut, TABLE)
 
 
 def test_the_section_tells_each_segment(cut: Cut, section: Section) -> None:
@@ -169,7 +169,7 @@ def test_typical_rows_are_of_the_segment_and_near_its_middle(cut: Cut) -> None:
 
 def test_rows_without_segments_are_told_so(cut: Cut) -> None:
     none = replace(cut, segments=replace(cut.segments, rule=None, why="two halves do not agree"), net=None)
-    found = segment_section(none, ids=IDS)
+    found = segment_section(none, TABLE)
     assert found.heading == "The 100 rows make no segments."
     assert found.findings[0].sentence == "No segments: two halves do not agree."
     assert not found.parts

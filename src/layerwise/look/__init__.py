@@ -9,6 +9,7 @@ from layerwise.look.levels import Known, levels
 from layerwise.look.made import made
 from layerwise.look.quality import quality
 from layerwise.look.rivals import Comparison, compare, rivals, verdict
+from layerwise.look.segment_words import Table
 from layerwise.look.segments import segment_section
 from layerwise.look.training import training
 from layerwise.look.use import use, use_features, use_segments
@@ -20,6 +21,7 @@ __all__ = [
     "Learned",
     "OtherSplit",
     "Parts",
+    "Table",
     "compare",
     "cost",
     "data",

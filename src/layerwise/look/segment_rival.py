@@ -13,10 +13,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from layerwise.figures import number
 from layerwise.findings import Dots, Finding
-from layerwise.kinds.base import Values
+from layerwise.look.segment_words import Table
 from layerwise.randomness import Randomness
 from layerwise.segments import Segments
-from layerwise.spec import Spec
 
 __all__ = ["k_means_rival", "raw_of"]
 
@@ -76,9 +75,10 @@ def _k_means(raw: np.ndarray, k: int, seed: int) -> _Means:
     return _Means(fitted(raw, FOLDS).labels_, float(np.mean(agreed)))
 
 
-def raw_of(values: Values, spec: Spec) -> np.ndarray:
+def raw_of(table: Table) -> np.ndarray:
     """Numbers in standard deviations, 0 where missing, and indicators of categories: (N, columns)."""
     blocks: list[np.ndarray] = []
+    values, spec = table.values, table.spec
     if "numbers" in spec.columns:
         own = spec.columns["numbers"]
         blocks.append(np.nan_to_num((np.asarray(values["numbers"], np.float64) - own.centre) / own.spread))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +14,21 @@ from layerwise.figures import day, number
 from layerwise.kinds.base import Values
 from layerwise.spec import Spec
 
-__all__ = ["Mark", "cells_of", "marks_of"]
+__all__ = ["Mark", "Table", "cells_of", "marks_of"]
 
 FEW = 3  # values up to which a column of numbers is told by its values
 LEAST = 0.147  # Cliff's delta that is not negligible (Romano et al. 2006)
 MOST_ROWS = 20_000
 MUCH = 0.5  # of the rows: "mostly"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a table as read, what their columns are, and (N,) what the rows are called."""
+
+    values: Values
+    spec: Spec
+    ids: Sequence[str]
 
 
 class Mark(NamedTuple):
@@ -29,7 +39,7 @@ class Mark(NamedTuple):
     effect: float
 
 
-def marks_of(values: Values, spec: Spec, labels: np.ndarray, segment: int) -> list[Mark]:
+def marks_of(table: Table, labels: np.ndarray, segment: int) -> list[Mark]:
     """Every column in which the segment differs from the other rows, the strongest first, one mark for each.
 
     The effect is Cliff's delta (1993): how much oftener a row of the segment has the higher value than one of
@@ -39,17 +49,17 @@ def marks_of(values: Values, spec: Spec, labels: np.ndarray, segment: int) -> li
     if inside.all() or not inside.any():
         return []
     # of two values, one of which is what the other is not, "mostly" says more than "seldom"
-    strongest = [max(found, key=_strength) for found in _columns(values, spec, inside) if found]
+    strongest = [max(found, key=_strength) for found in _columns(table, inside) if found]
     return sorted((m for m in strongest if abs(m.effect) >= LEAST), key=lambda m: -abs(m.effect))
 
 
-def cells_of(values: Values, spec: Spec, rows: Sequence[int]) -> dict[str, list[str | float | None]]:
+def cells_of(table: Table, rows: Sequence[int]) -> dict[str, list[str | float | None]]:
     """What stands in every column of those rows, by the names that marks have; None where it is missing."""
     found: dict[str, list[str | float | None]] = {}
-    for name, column, date in _numbers(values, spec):
+    for name, column, date in _numbers(table):
         told = [None if np.isnan(v) else day(v) if date else _shortest(v) for v in column[rows]]
         found[name] = told
-    for name, words, tokens in _categories(values, spec):
+    for name, words, tokens in _categories(table):
         found[name] = [_plain(words[token]) for token in tokens[rows]]
     return found
 
@@ -58,27 +68,27 @@ def _strength(mark: Mark) -> tuple[float, bool]:
     return round(abs(mark.effect), 9), mark.effect > 0
 
 
-def _columns(values: Values, spec: Spec, inside: np.ndarray) -> Iterator[list[Mark]]:
-    for name, column, date in _numbers(values, spec):
+def _columns(table: Table, inside: np.ndarray) -> Iterator[list[Mark]]:
+    for name, column, date in _numbers(table):
         yield _of_number(name, column, inside, date=date)
-    for name, words, tokens in _categories(values, spec):
+    for name, words, tokens in _categories(table):
         yield _of_category(name, words, tokens, inside)
 
 
-def _numbers(values: Values, spec: Spec) -> Iterator[tuple[str, np.ndarray, bool]]:
+def _numbers(table: Table) -> Iterator[tuple[str, np.ndarray, bool]]:
     """Name, values (N,) in float64, and whether they are days since 1970."""
-    own = spec.columns.get("numbers")
+    own = table.spec.columns.get("numbers")
     if own is not None:
         dates = dict(own.days)
-        for place, column in enumerate(np.asarray(values["numbers"], np.float64).T):
+        for place, column in enumerate(np.asarray(table.values["numbers"], np.float64).T):
             yield _plain(dates.get(place, own.names[place])), column, place in dates
 
 
-def _categories(values: Values, spec: Spec) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
+def _categories(table: Table) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
     """Name, what each token stands for, and the tokens (N,)."""
-    own = spec.columns.get("categories")
+    own = table.spec.columns.get("categories")
     if own is not None:
-        columns = np.asarray(values["categories"]).T
+        columns = np.asarray(table.values["categories"]).T
         for name, words, column in zip(own.names, own.tokens, columns, strict=True):
             yield _plain(name), words, column
 

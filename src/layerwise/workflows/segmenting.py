@@ -60,10 +60,8 @@ def of_table(gathered: Gathered, number: int | None, *, seed: int, narrator: Nar
     values, spec = gathered.store.take(every), gathered.spec
     with _unbroken():
         cut = cut_table(values, spec, number=number, seed=seed, tell=narrator.progress)
-    section = look.segment_section(
-        cut, values=values, spec=spec, ids=gathered.ids(every), answers=_answers(gathered), seed=seed
-    )
-    return Found(cut, section)
+    rows = look.Table(values, spec, gathered.ids(every))
+    return Found(cut, look.segment_section(cut, rows, answers=_answers(gathered), seed=seed))
 
 
 def of_codes(
@@ -75,10 +73,8 @@ def of_codes(
     codes = coded(features.net, gathered, every)
     with _unbroken():
         cut = cut_codes(codes, number=number, seed=seed, tell=narrator.progress)
-    ids = gathered.ids(every)
-    examples = Examples(gathered.kind, gathered.store, every, ids)
-    section = look.segment_section(cut, ids=ids, examples=examples, answers=_answers(gathered), seed=seed)
-    return Found(cut, section)
+    examples = Examples(gathered.kind, gathered.store, every, gathered.ids(every))
+    return Found(cut, look.segment_section(cut, examples, answers=_answers(gathered), seed=seed))
 
 
 def model_of_table(cut: Cut, net: Pipeline, gathered: Gathered, seconds: float, *, seed: int) -> Model:
