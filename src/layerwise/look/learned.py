@@ -48,6 +48,7 @@ def learned(
     """
     things = examples.kind.plural
     dimensions, dead = _spread(codes)
+    told = number(round(dimensions, 1))
     width = codes.shape[1]
     said = f"{count(width)} features learned from {count(n)} {things} without labels"
     labels = None if known is None else labels_of(known.task, known.held_targets)
@@ -55,7 +56,7 @@ def learned(
     checks: dict[str, object] = {"dimensions": dimensions, "constant": dead, "features": width}
     if known is None:
         sentence = (
-            f"{said}: on held-out {things} about {number(dimensions)} of them vary independently. No label was"
+            f"{said}: on held-out {things} they vary in about {told} independent directions. No label was"
             " known, so what the features serve is not judged here."
         )
         verdict = Finding("verdict", sentence, n=len(codes))
@@ -69,7 +70,7 @@ def learned(
         verdict = _verdict(said, probes, best, ahead, fitted=len(known.rows), things=things)
         checks["probes"] = {name: p.score.to_json() for name, p in probes.items()}
         checks["ahead"] = {"of": best, "value": ahead.value, "low": ahead.low, "high": ahead.high}
-    heading = f"About {number(dimensions)} of {count(width)} features vary independently."
+    heading = f"The {count(width)} features vary in about {told} independent directions."
     return Learned(verdict, Section("quality", heading, tuple(findings)), checks)
 
 
@@ -85,8 +86,8 @@ def _spread(codes: np.ndarray) -> tuple[float, int]:
 
 
 def _dimensions(dimensions: float, dead: int, width: int, n: int) -> Finding:
-    said = f"of {count(width)} features vary independently"
-    said += f"; {count(dead)} are the same for all of them." if dead else "."
+    said = f"independent directions in which {count(width)} features vary"
+    said += f"; {count(dead)} of them are the same for all." if dead else "."
     few = dimensions < 2 or dead > width / 2
     return Finding(
         "quality.dimensions",
