@@ -1,5 +1,6 @@
 """Training: objectives, plans, and the loop that runs any of them on any net."""
 
+from layerwise.train.adversarial import Adversarial
 from layerwise.train.conjugate import ConjugateGradients
 from layerwise.train.contrastive import ContrastiveDivergence
 from layerwise.train.loop import Data, train
@@ -18,6 +19,7 @@ from layerwise.train.stagewise import Within, greedy
 from layerwise.train.views import TwoViews, projector
 
 __all__ = [
+    "Adversarial",
     "Alter",
     "Batches",
     "ConjugateGradients",
