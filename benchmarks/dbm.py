@@ -29,7 +29,7 @@ from layerwise.train import Adversarial, Objective, Plan, Supervised
 WIDTHS = (500, 1000)
 LEARNING = 40  # epochs of each part and of the whole
 HEAD, CONJUGATE = 5, 50  # epochs of the head alone, and of all levels
-EPOCHS, WORST = 100, 60  # of AdamW; of AdamW half on pictures moved to its harm
+EPOCHS, WORST = 100, 80  # of AdamW; of AdamW half on pictures moved to its harm
 STEP = 0.1  # by which those are moved
 DROPOUT = 0.4  # of hidden units; of inputs 0.4 times that
 RATE = 2e-3
