@@ -140,6 +140,29 @@ def test_dates(tmp_path, cell, when):
     assert cells(opened(tmp_path, f"d,x\n{cell},1\n,2\n"))["d"] == [when, None]
 
 
+def test_a_few_strays_in_a_column_of_dates_are_missing_and_said(tmp_path):
+    source = opened(tmp_path, "d,x\nunknown,1\n" + "2020-03-04,1\n" * 199)
+    assert cells(source)["d"] == [None, *[datetime.datetime(2020, 3, 4)] * 199]
+    assert "1 cells of 'd' are no dates like the others, such as 'unknown': taken as missing." in source.notes
+
+
+def test_dates_written_in_several_ways_stay_text_and_that_is_said(tmp_path):
+    source = opened(tmp_path, "d,x\n" + "2020-03-04,1\n" * 200 + "14.03.2020,1\n" * 20)
+    assert cells(source)["d"][-1] == "14.03.2020"
+    told = [note for note in source.notes if "'d'" in note]
+    assert told == [
+        "Dates in 'd' are written in several ways, such as '2020-03-04' and '14.03.2020': taken as text. Write"
+        " all in one."
+    ]
+
+
+@pytest.mark.parametrize("code", ["1.2.3", "555-1234-2000", "10-20"])
+def test_what_only_looks_like_a_date_stays_text(tmp_path, code):
+    source = opened(tmp_path, "d,x\n" + f"{code},1\n" * 10)
+    assert cells(source)["d"] == [code] * 10
+    assert not source.notes
+
+
 @pytest.mark.parametrize("how", ["gz", "xz", "bz2", "zip"])
 def test_packed_tables(tmp_path, how):
     text = b"a,b\n1,x\n2,y\n"

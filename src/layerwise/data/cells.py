@@ -18,6 +18,7 @@ DECIMAL_COMMA = r"^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$"
 PADDED = r"^\s*[+-]?0\d"  # a code, not a number
 STRAY = 0.02  # share of cells that may be no numbers in a column of numbers
 DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y")
+DATED = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(\D|$)"
 TIMES = ("", " %H:%M:%S", " %H:%M", " %H:%M:%S%.f")
 
 
@@ -54,7 +55,8 @@ def typed(cells: pl.Series, *, comma: bool, notes: list[str]) -> pl.Series:
         return numbers
     if known.str.to_lowercase().is_in(["true", "false"]).all():
         return blanked.str.to_lowercase() == "true"
-    return _dates(blanked, known, notes) if known.head(50).str.contains(r"^\d{1,4}[-/.]\d").all() else cells
+    dated = int(known.head(50).str.contains(DATED).sum()) > 0.9 * min(50, len(known))
+    return _dates(blanked, known, notes) if dated else cells
 
 
 def _numbers(cells: pl.Series, known: pl.Series, comma: bool) -> pl.Series | None:
@@ -86,18 +88,34 @@ def _numbers(cells: pl.Series, known: pl.Series, comma: bool) -> pl.Series | Non
 
 
 def _dates(cells: pl.Series, known: pl.Series, notes: list[str]) -> pl.Series:
-    """Dates in the first format that fits every cell; text where none does."""
+    """Dates in the first format that fits every cell, or all but a few; text where none does."""
     bare = r"(?:Z|[+-]00:?00)$"
     flat, seen = (s.str.replace(bare, "").str.replace("T", " ", literal=True) for s in (cells, known))
-    fitting = [
-        day + time
-        for day in DATES
-        for time in TIMES
-        if seen.head(50).str.to_datetime(day + time, strict=False).is_not_null().all()
-        and seen.str.to_datetime(day + time, strict=False).is_not_null().all()
-    ]
-    if not fitting:
+    formats = [day + time for day in DATES for time in TIMES]
+    some = seen.gather_every(max(1, len(seen) // 200))
+    fits = {f: _read(seen, f) for f in formats if _read(some, f).any()}
+    if not fits:
         return cells
-    if len(fitting) > 1 and fitting[0].startswith("%m/%d") and fitting[1].startswith("%d/%m"):
+    best = max(fits, key=lambda f: int(fits[f].sum()))
+    others = known.filter(~fits[best])
+    if len(others) > STRAY * len(known) or (len(others) and len(known) < 100):
+        if pl.select(pl.any_horizontal(*fits.values())).to_series().all():
+            notes.append(
+                f"Dates in {shown(cells.name)} are written in several ways, such as"
+                f" {shown(known.filter(fits[best])[0])} and {shown(others[0])}: taken as text. Write all in one."
+            )
+        return cells
+    if len(others):
+        notes.append(
+            f"{len(others):,} cells of {shown(cells.name)} are no dates like the others, such as"
+            f" {shown(others[0])}: taken as missing."
+        )
+    other_way = fits.get(best.replace("%m/%d", "%d/%m"))
+    if best.startswith("%m/%d") and other_way is not None and other_way.sum() == fits[best].sum():
         notes.append(f"Dates in {shown(cells.name)} are read as month/day/year.")
-    return flat.str.to_datetime(fitting[0], strict=False)
+    return flat.str.to_datetime(best, strict=False)
+
+
+def _read(cells: pl.Series, form: str) -> pl.Series:
+    """Whether each cell is a date in that format."""
+    return cells.str.to_datetime(form, strict=False).is_not_null()
