@@ -38,8 +38,10 @@ def figures(result: Mapping[str, Any]) -> Iterator[str]:
         for name, case in result["cases"].items():
             yield f"{name} {case['ratio']:.3f} x, {case['more_us']:+.0f} us"
     else:
-        keys = list(result)
-        main = keys[keys.index("low") - 1] if "low" in keys else None  # whose interval that is
+        before = list(result)[: list(result).index("low")] if "low" in result else []
+        main = next(
+            (k for k in reversed(before) if isinstance(result[k], float)), None
+        )  # whose interval it is
         for key, value in result.items():
             if key not in ASIDE:
                 told = (
