@@ -121,9 +121,9 @@ def run(name: str, draws: int, validate: bool) -> dict[str, Any]:
     """Accuracy by number of labels and features, and the gains of what was learned, with 95 % intervals."""
     row = ROWS[name]
     with tempfile.TemporaryDirectory() as folder:
-        prepared = prepare(
-            row.data(Path(folder)), row.asked, run=Path(folder) / "run", reading={}, narrator=Silent()
-        )
+        place = Path(folder) / "run"
+        place.mkdir()
+        prepared = prepare(row.data(Path(folder)), row.asked, run=place, reading={}, narrator=Silent())
         pool, test = prepared.train, prepared.validation
         if not validate:
             pool, test = np.sort(np.concatenate([pool, test])), prepared.test
