@@ -60,6 +60,17 @@ def test_points_lie_where_they_are_and_groups_stand_in_the_table() -> None:
     assert not scatter(Scatter({"a": ([], [])}, "x", "y", "w")).lines[0].points
 
 
+def test_where_colours_come_again_the_points_are_hollow_and_the_lines_dashed() -> None:
+    names = "abcdefgh"
+    for view in (
+        scatter(Scatter({name: ([0.0], [float(i)]) for i, name in enumerate(names)}, "x", "y", "w")),
+        plot(Curves([0, 1], {name: [0.0, float(i)] for i, name in enumerate(names)}, "x", "y", "w")),
+    ):
+        marks = [(line.colour, line.again) for line in view.lines]
+        assert len(set(marks)) == len(names)
+        assert not any(again for _, again in marks[:6])
+
+
 def test_dots_lie_between_the_ends_of_their_intervals() -> None:
     view = marks(Dots([("a", 0.5, 0.4, 0.7), ("b", math.nan, None, None)], "x", "w", strong=("a",)))
     first, second = view.marks

@@ -8,7 +8,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from layerwise.errors import DataError, UsageError
 from layerwise.randomness import Randomness
-from layerwise.segments import Cut, cut_codes
+from layerwise.segments import Cut, Evidence, cut_codes
+from layerwise.segments.find import likeliest
 from layerwise.segments.null import structureless
 from layerwise.segments.traits import Traits, traits_of_columns
 
@@ -74,6 +75,20 @@ def test_a_number_may_be_asked_for() -> None:
     assert cut.segments.number == 4
     assert cut.segments.fixed
     assert len(cut.segments.evidence) >= 4
+
+
+def evidence(*told: tuple[float, float]) -> list[Evidence]:
+    """Of 1, 2, ... segments, each with its stability and the mean log density of new rows."""
+    spread = np.random.default_rng(0).normal(size=400)
+    return [Evidence(k, s, spread + density, 0.0) for k, (s, density) in enumerate(told, 1)]
+
+
+def test_the_number_is_the_likeliest_of_those_on_which_parts_of_the_rows_agree() -> None:
+    assert likeliest(evidence((1.0, -3), (0.95, -2), (0.97, -1), (0.6, 0))) == 3
+    assert likeliest(evidence((1.0, -3), (0.95, -2), (0.9, -1.99), (0.6, 0))) == 2
+    assert likeliest(evidence((1.0, -3), (0.6, -2), (0.7, -1), (0.65, 0))) == 3
+    assert likeliest(evidence((1.0, -3))) == 1
+    assert likeliest(evidence((1.0, 0), (0.95, -1), (0.97, -2))) == 1
 
 
 @pytest.mark.parametrize("number", [1, 0, 200])

@@ -77,7 +77,7 @@ def test_as_many_as_asked_from_the_command(customers, tmp_path, monkeypatch, cap
     assert run(told) == 0
     assert run(["predict", "three", str(folder / "flat.csv"), "--csv", "s.csv", "--quiet"]) == 0
     assert set(pl.read_csv("s.csv")["answer"]) == {"segment 1", "segment 2", "segment 3"}
-    assert "The number was asked for" in (tmp_path / "three" / "report.html").read_text()
+    assert "segments, as asked for, found" in (tmp_path / "three" / "report.html").read_text()
 
 
 def test_segments_of_codes(tmp_path):

@@ -17,14 +17,13 @@ from layerwise.look.segment_labels import labels_by_segment
 from layerwise.look.segment_rival import k_means_rival, raw_of
 from layerwise.look.segment_words import Table
 from layerwise.randomness import Randomness
-from layerwise.segments import Cut, Segments
+from layerwise.segments import APART, STEADY, Cut, Segments
 from layerwise.tasks.intervals import wilson
 
 __all__ = ["segment_section"]
 
 POINTS = 1200
 MEASURED = 2000  # rows: silhouettes
-APART = 0.25  # p-value
 
 
 def segment_section(
@@ -64,27 +63,18 @@ def _verdict(cut: Cut) -> Finding:
             n=len(cut.traits),
             caveat="There may be some that overlap so much that nothing tells them from one lot of rows.",
         )
-    several = {e.number: e.apart for e in found.evidence[1:]}
-    apart = several.get(found.number, 1.0)
-    caveats, though = [], ""
-    if found.fixed:
-        caveats.append("The number was asked for, not found.")
-    if apart > APART:
-        parted = max((k for k, p in several.items() if k < found.number and p <= APART), default=0)
-        though = (
-            f", though only {parted} lie clearly apart"
-            if parted
-            else ", though nothing says that rows part there"
-        )
-        caveats.append("They run into one another: a finer cut of the same rows.")
+    [own] = [e for e in found.evidence if e.number == found.number]
+    alike = "alike" if own.stability >= STEADY else "only roughly alike"
     return Finding(
         "segments",
-        f"{found.number} segments{though}: {found.why}.",
+        f"{found.number} segments, {'as asked for, ' if found.fixed else ''}found {alike} in different parts of"
+        f" the rows (adjusted Rand index {number(own.stability)}: 1 the same, 0 chance).",
         float(found.number),
         n=len(cut.traits),
-        method=f"gaps between segments in rows that were not fitted on: p = {number(apart)}",
-        caveat=" ".join(caveats)
-        or "Rows between two segments are assigned to the nearer one; how surely, predict says.",
+        method=f"{found.why}; gaps between segments in rows that were not fitted on: p = {number(own.apart)}",
+        caveat="At least two of them run into one another."
+        if own.apart > APART
+        else "Rows between two segments are assigned to the nearer one; how surely, predict says.",
     )
 
 

@@ -16,6 +16,8 @@ NAMES = {
     "mse": "mean squared error",
     "mae_scaled": "mean absolute error in standard deviations",
     "mse_scaled": "mean squared error of standardised values",
+    "probe": "accuracy of a linear probe",
+    "nearest": "accuracy of the 20 nearest neighbours",
 }
 """Metrics as people call them."""
 

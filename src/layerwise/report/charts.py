@@ -33,6 +33,7 @@ __all__ = [
 MOST_NAMED = 40  # classes in a matrix that can still be read
 PLOT_HEIGHT = 240  # pixels, as in page.css
 LABEL_HEIGHT = 19
+COLOURS = 6
 
 
 class Mark(NamedTuple):
@@ -66,6 +67,7 @@ class Line(NamedTuple):
     points: str
     label_at: float
     colour: int
+    again: bool = False  # another line has that colour already: dashed, or hollow points
 
 
 class PlotView(NamedTuple):
@@ -177,7 +179,8 @@ def scatter(picture: Scatter) -> PlotView:
     for colour, (name, (xs, ys)) in enumerate(picture.groups.items()):
         points = "".join(_path([p], x, y) + "h0" for p in zip(xs, ys, strict=True))
         middles.append((name, _middle(xs), _middle(ys)))
-        lines.append(Line(name, "", "", points, 100 - y.at(middles[-1][2]), colour % 6))
+        at = 100 - y.at(middles[-1][2])
+        lines.append(Line(name, "", "", points, at, colour % COLOURS, colour >= COLOURS))
     header = ["middle of", picture.x_label, picture.y_label]
     return PlotView(
         "plot",
@@ -220,7 +223,8 @@ def _line(name: str, colour: int, picture: Curves, values: Sequence[float | None
         around = [*zip(picture.x, highs, strict=False), *reversed(list(zip(picture.x, lows, strict=False)))]
         band = _path([(at, v) for at, v in around if math.isfinite(v)], x, y) + "Z"
     dots = "".join(_path([p], x, y) + "h0" for p in known) if few or len(known) == 1 else ""
-    return Line(name, _path(points, x, y), band, dots, label_at, colour % 6)
+    path = _path(points, x, y)
+    return Line(name, path, band, dots, label_at, colour % COLOURS, colour >= COLOURS)
 
 
 def _path(points: Sequence[tuple[float, float | None]], x: Axis, y: Axis) -> str:

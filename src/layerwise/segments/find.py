@@ -15,7 +15,7 @@ from layerwise.segments.mixture import fitted
 from layerwise.segments.rule import Rule, linear, taught
 from layerwise.segments.traits import Traits
 
-__all__ = ["Segments", "find_segments", "unheard"]
+__all__ = ["APART", "STEADY", "Segments", "find_segments", "likeliest", "unheard"]
 
 MOST = 10  # segments that are looked for
 LEAST_ROWS = 40  # of a segment on average
@@ -25,7 +25,7 @@ NULLS = 10
 STUDY, WEIGHED = 0.6, 0.9  # of the work is done, about, once evidence is there, and what chance does
 STARTS = 12
 APART = 0.25  # p-value, which is large where there is one peak: no gap is the edge of what it tests
-STABLE = 0.5  # the least stability of segments
+STABLE, STEADY = 0.5, 0.85  # the least stability of segments, and what is asked of their number
 WORTH = 0.05  # nats a row: what is likelier by less is as likely
 LIKELY = 2.0  # standard errors: the same
 SURE, SURELY = 0.95, 4.0  # unless it is as stable as that, and likelier by so many standard errors
@@ -64,13 +64,13 @@ def find_segments(
     """As many segments as make new rows likely, or `number` of them.
 
     Of at most 2,000 rows, drawn by chance, mixtures of 1 to 10 segments are fitted to four fifths and judged
-    on the fifth. Among the numbers whose stability is above one half, it is the smallest under which new rows
-    are as likely as under any higher one: within two standard errors (Breiman, Friedman, Olshen and Stone 1984,
-    section 3.4.3, who take one) or 0.05 nats, unless the higher one's stability is 0.95 and it is likelier by
-    four standard errors. There are segments at all where that is more than one, where at that number or a
-    lower one all have gaps between them (p <= 0.25), and where new rows gain more by them than in ten
-    structureless tables. They are then fitted on at most 20,000 rows. `own`: segments have variances of their
-    own.
+    on the fifth. Among the numbers whose stability is 0.85, or the highest where none has that, it is the
+    smallest under which new rows are as likely as under any higher one of them: within two standard errors
+    (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3, who take one) or 0.05 nats, unless the higher one's
+    stability is 0.95 and it is likelier by four standard errors. There are segments at all where that is more
+    than one, where at that number or a lower one all have gaps between them (p <= 0.25), and where new rows gain
+    more by them than in ten structureless tables. They are then fitted on at most 20,000 rows. `own`: segments
+    have variances of their own.
 
     `tell` hears how far that is. Raises UsageError for a number of segments that the rows do not allow.
     """
@@ -87,7 +87,7 @@ def find_segments(
             some, most, own=own, least=number or 2, rng=rng.at("study"), tell=lambda d, w: tell(STUDY * d, w)
         )
     )
-    considered = number or _likeliest(evidence)
+    considered = number or likeliest(evidence)
     null, why = np.empty(0), "the number was asked for"
     if number is None:
         why = _doubt(evidence, considered)
@@ -108,7 +108,7 @@ def find_segments(
         evidence,
         considered if considered > 1 else None,
         null,
-        why or _reason(evidence[considered - 1], evidence[-1].number),
+        why or _reason(evidence[considered - 1], evidence),
         number is not None,
     )
 
@@ -119,9 +119,13 @@ def _drawn(traits: Traits, most: int, rng: Randomness) -> Traits:
     return traits.take(np.sort(rng.numpy("rows").permutation(len(traits))[:most]))
 
 
-def _likeliest(evidence: Sequence[Evidence]) -> int:
-    """The smallest steady number under which new rows are as likely as under any higher steady one."""
-    steady = [e for e in evidence if e.stability > STABLE]
+def likeliest(evidence: Sequence[Evidence]) -> int:
+    """The smallest steady number under which new rows are as likely as under any higher steady one.
+
+    Real tables have ever finer cuts that make new rows likelier, and on which their parts agree less and less.
+    """
+    asked = min(STEADY, max(e.stability for e in evidence[1:])) if len(evidence) > 1 else STEADY
+    steady = [e for e in evidence if e.stability >= asked]
     return next(e.number for e in steady if not any(_likelier(more, e) for more in steady))
 
 
@@ -155,12 +159,14 @@ def _by_chance(gain: float, null: np.ndarray) -> str:
     )
 
 
-def _reason(found: Evidence, most: int) -> str:
-    tried = (
-        f"of up to {most} tried, no other number makes" if found.number < most else "no smaller number makes"
-    )
-    most_tried = "" if found.number < most else f"; {most} is the most that is tried"
-    return (
-        f"{tried} new rows clearly likelier{most_tried}, and cuts of different parts of the rows agree to"
-        f" {figure(found.stability)} (adjusted Rand index: 1 the same, 0 chance)"
-    )
+def _reason(found: Evidence, evidence: Sequence[Evidence]) -> str:
+    most = evidence[-1].number
+    if found.number == most:
+        return f"no smaller number makes new rows clearly likelier, and {most} is the most that is tried"
+    if any(_likelier(e, found) for e in evidence):
+        finer = max(evidence, key=lambda e: e.likelihood)
+        return (
+            f"of up to {most} tried, {finer.number} make new rows likeliest, but different parts of the rows"
+            f" agree on those to {figure(finer.stability)} only"
+        )
+    return f"of up to {most} tried, no other number makes new rows clearly likelier"

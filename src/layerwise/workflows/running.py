@@ -93,7 +93,7 @@ def lasting(recipe: Recipe, done: Done, narrator: Narrator) -> Recipe:
     if seconds is None:
         return recipe
     if taken < FEW_STEPS:
-        many = f"only {taken:,} steps fit into {in_seconds(seconds)}"
+        many = f"only {taken:,} {'step fits' if taken == 1 else 'steps fit'} into {in_seconds(seconds)}"
         narrator.say("Budget", f"{many}: too few to learn much; give more time")
     if len(done.steps) > 1 and recipe.training.head is None:
         recipe = recipe.but("training.head", done.steps[0], "reached in a tenth of that")
