@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from layerwise.errors import DataError, UsageError
 from layerwise.estimators import (
@@ -135,10 +136,15 @@ def test_weights_that_blew_up_are_told(options):
         RBM(16, rate=1e9, epochs=2).fit(X)
 
 
+def test_a_machine_that_says_less_than_the_mean_warns():
+    with pytest.warns(ConvergenceWarning, match="than their mean is .*give a lower rate"):
+        RBM(16, rate=100, epochs=2).fit(load_digits().data)
+
+
 @pytest.mark.parametrize(
     "deep", [DeepBeliefNetwork([6, 4], epochs=2), DeepBoltzmannMachine([6, 4], epochs=2)]
 )
-def test_so_are_those_of_deep_ones(monkeypatch, deep):
+def test_weights_of_deep_ones_that_blew_up_are_told(monkeypatch, deep):
     def faster(name, *, rate, **options):
         return optimiser(name, rate=1e6 * rate, **options)
 

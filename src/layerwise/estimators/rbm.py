@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from layerwise.energy import RestrictedBoltzmannMachine
@@ -94,7 +96,11 @@ class RBM(Density):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
-        """Learn from all rows; y is not looked at. Returns self."""
+        """Learn from all rows; y is not looked at. Returns self.
+
+        Warns (ConvergenceWarning) where reconstructions are clearly further from examples than their mean is:
+        the rate is too high then.
+        """
         check_parameters(self)
         plan = self._plan()
         seed = seed_of(self.random_state)
@@ -113,6 +119,7 @@ class RBM(Density):
             follow(machine, plan, self.vectors_, store, seed=seed)
             bounded(machine)
             self.starts_ = self._some(store, seed)
+        _warn_if_no_better(machine, self.starts_)
         self.machine_ = machine
         return self
 
@@ -191,6 +198,20 @@ class RBM(Density):
             persistent=self.method == "pcd",
             betas=LADDER if self.method == "tempering" else None,
             sparsity=self.sparsity,
+        )
+
+
+def _warn_if_no_better(machine: RestrictedBoltzmannMachine, v: torch.Tensor) -> None:
+    """What is learned of noise is about as far from `v` (n, V) as the mean is; 1.1 times as far is worse."""
+    with torch.no_grad():
+        error = float((machine.visible_mean(machine.hidden_mean(v)) - v).square().sum(1).mean())
+    spread = float((v - v.mean(0)).square().sum(1).mean())
+    if error > 1.1 * spread and len(v) > 1:
+        warnings.warn(
+            f"reconstructions are further from the examples (squared error {error:.3g}) than their mean is"
+            f" ({spread:.3g}): give a lower rate, or more epochs",
+            ConvergenceWarning,
+            stacklevel=3,
         )
 
 
