@@ -172,3 +172,11 @@ def test_log_z_is_that_of_the_topmost_machine():
     v, h = bits(5), bits(3)
     minus_energies = (v @ b)[:, None] + (h @ c)[None] + v @ weight @ h.T
     assert dbn.log_partition().value == pytest.approx(np.logaddexp.reduce(minus_energies, None), abs=1e-9)
+
+
+def test_score_needs_no_labels(digits):
+    """A search over parameters scores by it."""
+    X, y = (part[:100] for part in digits)
+    dbn = DeepBeliefNetwork([8, 6], epochs=1, tuning=1).fit(X, y)
+    assert dbn.score(X) == pytest.approx(dbn.score_samples(X).mean())
+    assert dbn.score(X, y) == (dbn.predict(X) == y).mean()

@@ -206,3 +206,11 @@ def test_what_cannot_be_is_refused(digits):
         fitted.transform("photos/")
     with pytest.raises(DataError, match="texts into numbers"):
         RBM(4).fit(["red", "blue"] * 10)
+
+
+def test_a_data_frame_is_read_in_silence(digits):
+    """pandas gives arrays that nobody may write to."""
+    X = digits[:100] / 16
+    X.flags.writeable = False
+    rbm = RBM(4, epochs=1).fit(X)
+    assert rbm.transform(X).shape == (100, 4)

@@ -77,6 +77,14 @@ def test_a_number_may_be_asked_for() -> None:
     assert len(cut.segments.evidence) >= 4
 
 
+def test_copies_of_a_few_rows_are_no_evidence() -> None:
+    """Ten rows, twenty times each: rows left out would be the very ones that were fitted on."""
+    rng = np.random.default_rng(0)
+    cut = cut_codes(np.repeat(rng.normal(size=(10, 4)), 20, axis=0), seed=0)
+    assert cut.traits.copies().tolist() == np.repeat(np.arange(10), 20).tolist()
+    assert cut.segments.number is None
+
+
 def evidence(*told: tuple[float, float]) -> list[Evidence]:
     """Of 1, 2, ... segments, each with its stability and the mean log density of new rows."""
     spread = np.random.default_rng(0).normal(size=400)
@@ -107,7 +115,7 @@ def test_codes_that_cannot_be_cut() -> None:
 def test_too_few_rows_have_none() -> None:
     cut = cut_codes(three()[0][::10], seed=0)
     assert cut.segments.number is None
-    assert "too few rows" in cut.segments.why
+    assert "at least 80 rows are needed" in cut.segments.why
 
 
 def test_a_structureless_table_has_the_look_of_the_first() -> None:

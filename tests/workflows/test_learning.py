@@ -97,6 +97,9 @@ def test_a_model_on_top_of_features(table, features, frozen):
         for name, value in model.net.get_submodule("dense1").state_dict().items()
     ]
     assert all(same) is frozen
+    page = (table / f"model-{frozen}" / "report.html").read_text()
+    assert f"--from {table / 'features'}" in page
+    assert "were learned from some of the held-out rows too" in page
     answers = layerwise.load(table / f"model-{frozen}").predict(table / "labelled.csv").answer
     assert set(answers) <= {"g0", "g1", "g2"}
 

@@ -133,20 +133,23 @@ def test_rows_unlike_all_that_were_learned_from_are_told(customers, segments, tm
     rows = [
         (most * 1.1, 4, "app", 0.0),
         (1e9, 4, "app", 0.0),
+        (1e9, 1e6, "app", 0.0),
         (None, None, None, None),
         (50.0, 4, "new", -0.5),
     ]
     table = pl.DataFrame(rows, schema=["spend", "visits", "channel", "noise"], orient="row", strict=False)
     table.write_csv(tmp_path / "new.csv")
-    far, empty = model.predict(tmp_path / "new.csv").unlike
+    far, both, empty = model.predict(tmp_path / "new.csv").unlike
     assert far.path == "row 2"
     assert far.reason.startswith("spend is 1,000,000,000, ")
     assert far.reason.endswith(f" to {number(most)} in training")
-    assert empty == ("row 3", "all its cells are empty or unknown")
+    assert both.path == "row 3"
+    assert both.reason == f"{far.reason}, and 1 column more"
+    assert empty == ("row 4", "all its cells are empty or unknown")
     asked = ["predict", str(folder / "segments"), str(tmp_path / "new.csv")]
     assert run([*asked, "--csv", str(tmp_path / "a.csv")]) == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "row 3: all its cells are empty or unknown" in told
+    assert "row 4: all its cells are empty or unknown" in told
     assert "4 answers (segment " in told
     assert run([*asked, "--json"]) == 0
     assert [one["path"] for one in json.loads(capsys.readouterr().out)["unlike"]] == ["row 2", "row 3"]

@@ -143,7 +143,10 @@ class RBM(Density):
         return -self.free_energy(X)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
-        """The mean of `score_samples`."""
+        """The mean of `score_samples`, which leaves out a constant that differs from machine to machine.
+
+        To compare machines, take `log_partition().value` off it: that is the mean log-likelihood.
+        """
         return float(self.score_samples(X).mean())
 
     def sample(self, n: int = 1, *, sweeps: int = 1000, random_state: RandomState = 0) -> np.ndarray:

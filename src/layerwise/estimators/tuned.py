@@ -29,6 +29,10 @@ class Tuned(ClassifierMixin, Labelled, Density):  # type: ignore[misc]
     random_state: RandomState
 
     @abstractmethod
+    def score_samples(self, X: Any) -> np.ndarray:
+        """(N,): a bound on the log-density of each example in nats, but for a constant."""
+
+    @abstractmethod
     def _learn(self, store: Store, seed: int) -> None:
         """Learn the density of the stored examples."""
 
@@ -49,6 +53,15 @@ class Tuned(ClassifierMixin, Labelled, Density):  # type: ignore[misc]
             self.starts_ = self._some(store, seed)
             self.net_ = None if codes is None else self._tuned(codes, Classify.fit(codes), store, seed)
         return self
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The accuracy for classes y (N,); without y the mean of `score_samples`.
+
+        Of `score_samples` a constant is left out that differs from machine to machine (`log_partition`).
+        """
+        if y is not None:
+            return float(super().score(X, y, sample_weight))
+        return float(self.score_samples(X).mean())
 
     def _phase(self, task: Task) -> Phase:
         return tuning(task, epochs=self.tuning, dropout=self.dropout > 0)

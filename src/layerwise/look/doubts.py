@@ -38,14 +38,17 @@ def doubts(
     left_out: int = 0,
     other_split: OtherSplit | None = None,
     facts: Mapping[str, np.ndarray] | None = None,
+    start: str | None = None,
 ) -> Section:
-    """What to doubt about a run. `targets`, `groups` and `facts` are of all stored rows."""
+    """What to doubt about a run. `targets`, `groups` and `facts` are of all stored rows; `start` is the folder of
+    the levels that the network began with."""
     findings = [
         *_thin(task, targets[parts.held]),
         *_grouped(groups, parts, group_word, things),
         *_other_split(other_split, group_word),
         *_shifted(facts or {}, parts),
         *_left_out(left_out, len(targets)),
+        *_begun(start, things),
         *_unchecked(things),
         *_more_held_out(comparison, plural(group_word) if groups is not None else things),
         *_more_of_the_rare(task, targets[np.concatenate(parts[:2])]),
@@ -80,6 +83,15 @@ def doubts_of_features(
         )
     findings += _unchecked(things)
     return Section("doubts", f"{len(findings)} things to keep in mind.", tuple(findings))
+
+
+def _begun(start: str | None, things: str) -> Iterator[Finding]:
+    if start is not None:
+        yield Finding(
+            "doubts.begun",
+            f"Not checked: whether the levels from {start} were learned from some of the held-out {things} too."
+            " If so, and with their labels, the figures flatter.",
+        )
 
 
 def _unchecked(things: str) -> Iterator[Finding]:

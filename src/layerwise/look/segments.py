@@ -17,7 +17,7 @@ from layerwise.look.segment_labels import labels_by_segment
 from layerwise.look.segment_rival import k_means_rival, raw_of
 from layerwise.look.segment_words import Table
 from layerwise.randomness import Randomness
-from layerwise.segments import APART, STEADY, Cut, Segments
+from layerwise.segments import APART, STABLE, STEADY, Cut, Segments
 from layerwise.tasks.intervals import wilson
 
 __all__ = ["segment_section"]
@@ -55,27 +55,40 @@ def _heading(cut: Cut) -> str:
 
 
 def _verdict(cut: Cut) -> Finding:
-    found = cut.segments
+    found, n = cut.segments, len(cut.traits)
+    again = n - 1 - int(cut.traits.copies().max())
+    copies = f" Rows that are copies of others: {count(again)}; they are left out together." if again else ""
     if found.number is None:
         return Finding(
             "segments",
             f"No segments: {found.why}.",
-            n=len(cut.traits),
-            caveat="There may be some that overlap so much that nothing tells them from one lot of rows.",
+            n=n,
+            caveat="There may be some that overlap so much that nothing tells them from one lot of rows."
+            + copies,
         )
     [own] = [e for e in found.evidence if e.number == found.number]
-    alike = "alike" if own.stability >= STEADY else "only roughly alike"
+    alike = (
+        "alike" if own.stability >= STEADY else "roughly alike" if own.stability > STABLE else "hardly alike"
+    )
+    if own.stability <= STABLE:
+        caveat = "Parts of the rows do not agree on so many segments: these may be chance."
+    elif own.apart > APART:
+        caveat = "At least two of them run into one another."
+    else:
+        caveat = "Rows between two segments are assigned to the nearer one; how surely, predict says."
     return Finding(
         "segments",
         f"{found.number} segments, {'as asked for, ' if found.fixed else ''}found {alike} in different parts of"
         f" the rows (adjusted Rand index {number(own.stability)}: 1 the same, 0 chance).",
         float(found.number),
-        n=len(cut.traits),
-        method=f"{found.why}; gaps between segments in rows that were not fitted on: p = {number(own.apart)}",
-        caveat="At least two of them run into one another."
-        if own.apart > APART
-        else "Rows between two segments are assigned to the nearer one; how surely, predict says.",
+        n=n,
+        method=f"{found.why}; gaps between segments in rows that were not fitted on: {_p_value(own.apart)}",
+        caveat=caveat + copies,
     )
+
+
+def _p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {number(round(p, 3))}"
 
 
 def _stability(found: Segments) -> Finding:
@@ -91,22 +104,22 @@ def _stability(found: Segments) -> Finding:
     table = Rows(
         ["segments", "stability", "log density of new rows", "p, no gaps"],
         [(e.number, e.stability, e.likelihood, e.apart) for e in several],
-        "Log density in nats for a row that was not fitted on; the p-value is that two of the segments have"
-        " no gap between them.",
+        "Log density in nats for a row that was not fitted on. The p-value is that of no gap between two of the"
+        " segments: how often chance would part them so far.",
     )
     null, gain = "", best.likelihood - found.evidence[0].likelihood
     if len(found.null):
         most = float(found.null.max())
-        there = f"likelier by {number(most)} nats at most" if most > 0 else "no likelier"
-        here = f"by {number(gain)} nats" if gain > 0 else "no likelier"
+        there = f"by {number(most)} nats at most" if most > 0 else "not at all"
+        here = f"by {number(gain)} nats" if gain > 0 else "not"
         null = (
-            f"; in {count(len(found.null))} structureless tables of the same columns, so many make new rows"
-            f" {there}, here {here}"
+            f" They make new rows likelier {here}, and {there} in {count(len(found.null))} structureless tables"
+            " of the same columns."
         )
     return Finding(
         "segments.stability",
         f"At {best.number} segments, parts of the rows agree with a stability of"
-        f" {number(best.stability)}{null}.",
+        f" {number(best.stability)}.{null}",
         best.stability,
         method="five fits, each without a fifth of the rows; mean over pairs of fits",
         pictures=(chart, table),
@@ -150,7 +163,8 @@ def _plane(cut: Cut, labels: np.ndarray, seed: int) -> tuple[Finding, np.ndarray
         groups,
         "first axis",
         "second axis",
-        f"{count(len(drawn))} rows, drawn by chance, where the segments lie furthest apart.",
+        f"{count(len(drawn))} rows{', drawn by chance' if len(drawn) < len(labels) else ''}, where the segments"
+        " lie furthest apart.",
     )
     caveat = "The axes were chosen to part the segments, so they look further apart than on any others."
     return Finding(

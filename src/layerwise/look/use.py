@@ -12,16 +12,20 @@ __all__ = ["use", "use_features", "use_segments"]
 SPECIAL = set("\"'$`\\!")  # to a shell, between double quotes, or to Python
 
 
-def use(folder: str, *, data: str, options: Sequence[str] = (), new: str = "NEW") -> Section:
+def use(
+    folder: str, *, data: str, options: Sequence[str] = (), new: str = "NEW", start: str | None = None
+) -> Section:
     """Three lines: ask it from a terminal, ask it from Python, train it again.
 
-    `folder` is the model's, `data` and `options` what it was trained on, `new` stands for what is to be answered.
+    `folder` is the model's, `data` and `options` what it was trained on, `new` stands for what is to be answered,
+    `start` is the folder of the levels that it began with.
     """
     python = f"import layerwise; print(layerwise.load({folder!r}).predict({new!r}).answer)"
+    again = ["--from", start] if start else ["--recipe", folder + "/recipe.json"]
     lines = (
         f"layerwise predict {shlex.quote(folder)} {shlex.quote(new)} --csv answers.csv",
         f"python -c {_quoted(python, folder + new)}",
-        shlex.join(["layerwise", "fit", data, *options, "--recipe", folder + "/recipe.json"]),
+        shlex.join(["layerwise", "fit", data, *options, *again]),
     )
     words = "Ask it from a terminal, ask it from Python, train it again."
     code = Code("\n".join(lines), words)

@@ -88,7 +88,8 @@ def _left_out(
     traits: Traits, number: int, fits: int, own: bool, rng: Randomness
 ) -> tuple[np.ndarray, list[Mixture]]:
     """(N,) the fifth that each row is in, and mixtures that are fitted without one of the fifths."""
-    fold = rng.numpy("folds").permutation(len(traits)) % FOLDS
+    same = traits.copies()
+    fold = (rng.numpy("folds").permutation(same.max() + 1) % FOLDS)[same]
     return fold, [
         fitted(traits.take(np.flatnonzero(fold != i)), number, own=own, rng=rng.at(i), starts=STARTS)
         for i in range(fits)

@@ -15,7 +15,7 @@ from layerwise.segments.mixture import fitted
 from layerwise.segments.rule import Rule, linear, taught
 from layerwise.segments.traits import Traits
 
-__all__ = ["APART", "STEADY", "Segments", "find_segments", "likeliest", "unheard"]
+__all__ = ["APART", "STABLE", "STEADY", "Segments", "find_segments", "likeliest", "unheard"]
 
 MOST = 10  # segments that are looked for
 LEAST_ROWS = 40  # of a segment on average
@@ -140,7 +140,7 @@ def _likelier(more: Evidence, than: Evidence) -> bool:
 def _doubt(evidence: Sequence[Evidence], considered: int) -> str:
     """Why there are no segments; empty where nothing speaks against them yet."""
     if len(evidence) < 2:
-        return "there are too few rows to tell segments from chance"
+        return f"at least {2 * LEAST_ROWS} rows are needed to tell segments from chance"
     if max(e.stability for e in evidence[1:]) <= STABLE:
         return "parts of the rows do not agree on any segments"
     if considered == 1:
@@ -166,7 +166,7 @@ def _reason(found: Evidence, evidence: Sequence[Evidence]) -> str:
     if any(_likelier(e, found) for e in evidence):
         finer = max(evidence, key=lambda e: e.likelihood)
         return (
-            f"of up to {most} tried, {finer.number} make new rows likeliest, but different parts of the rows"
+            f"of 1 to {most} tried, {finer.number} make new rows likeliest, but different parts of the rows"
             f" agree on those to {figure(finer.stability)} only"
         )
-    return f"of up to {most} tried, no other number makes new rows clearly likelier"
+    return f"of 1 to {most} tried, no other number makes new rows clearly likelier"

@@ -47,6 +47,17 @@ class Traits:
             self.shared,
         )
 
+    def copies(self) -> np.ndarray:
+        """(N,) which rows are copies of one another: numbers from 0, in the order in which they come.
+
+        Rows of categories alone are not copies: of few values there are few rows that differ.
+        """
+        if not self.numbers.shape[1]:
+            return np.arange(len(self))
+        rows = np.hstack([np.nan_to_num(self.numbers, nan=np.inf), self.categories])
+        _, first, same = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        return np.asarray(np.argsort(np.argsort(first))[same.ravel()])
+
 
 def traits_of_columns(
     numbers: np.ndarray, categories: np.ndarray, sizes: tuple[int, ...], *, rng: Randomness

@@ -31,10 +31,12 @@ def sections_of(
     *,
     folder: Path | None,
     data: Sequence[str],
+    start: str | None,
 ) -> tuple[Section, ...]:
     """The page's sections; `decoded` are the network's answers for the held-out rows that `shown` shows.
 
-    `data` is what the command `fit` was given: the data, then the options that say what they are.
+    `data` is what the command `fit` was given: the data, then the options that say what they are; `start` the
+    folder of the levels that it began with.
     """
     task, seed, held = model.task, model.recipe.training.seed, prepared.test
     word = prepared.roles.group or ("span" if prepared.split.kind == "time" else "group")
@@ -47,7 +49,7 @@ def sections_of(
     )
     return (
         Section("verdict", "", (_verdict(comparison, prepared, word),)),
-        look.use(str(folder or f"{model.name}-model"), data=data[0], options=data[1:]),
+        look.use(str(folder or f"{model.name}-model"), data=data[0], options=data[1:], start=start),
         data_of(
             prepared,
             task,
@@ -80,6 +82,7 @@ def sections_of(
             left_out=len(prepared.left_out),
             other_split=other_split,
             facts=prepared.store.facts,
+            start=start,
         ),
     )
 

@@ -158,7 +158,7 @@ def _run(
         data=asked.words("DATA" if not isinstance(data, str | Path) else str(data)),
         thorough=options["thorough"],
         examples=options["examples"],
-        begun=start is not None,
+        start=options["start"],
         narrator=narrator,
     )
     return model, page

@@ -41,11 +41,12 @@ def judge(
     thorough: bool,
     examples: bool,
     narrator: Narrator,
-    begun: bool = False,
+    start: str | None = None,
 ) -> tuple[Section, ...]:
     """Everything the page says; `model.findings` and `model.about` get what a folder keeps of it.
 
-    A network that was `begun` with levels learned before has itself from first weights as a rival, if `thorough`.
+    A network that was begun with the levels in the folder `start` has itself from first weights as a rival, if
+    `thorough`.
     """
     started = time.monotonic()
     seed = model.recipe.training.seed
@@ -60,7 +61,7 @@ def judge(
     others = {
         rival.name: _challenge(rival, prepared, prepared.train, held, seed) for rival in _rivals(prepared)
     }
-    if begun and thorough:
+    if start is not None and thorough:
         others[ANEW] = _net_anew(model, prepared, narrator)
     comparison = look.compare(model.task, decoded, targets=targets, others=others, groups=groups, seed=seed)
     other_split = None
@@ -71,7 +72,9 @@ def judge(
             else _rival_at_random(prepared, others, seed)
         )
     shown = Examples(prepared.kind, prepared.store, held, prepared.ids(held))
-    sections = sections_of(model, prepared, decoded, comparison, other_split, shown, folder=folder, data=data)
+    sections = sections_of(
+        model, prepared, decoded, comparison, other_split, shown, folder=folder, data=data, start=start
+    )
     model.findings = to_record(sections)
     note(
         model,
