@@ -150,6 +150,10 @@ def test_rows_unlike_all_that_were_learned_from_are_told(customers, segments, tm
     assert run([*asked, "--csv", str(tmp_path / "a.csv")]) == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "row 4: all its cells are empty or unknown" in told
-    assert "4 answers (segment " in told
+    assert "5 answers (segment " in told
     assert run([*asked, "--json"]) == 0
-    assert [one["path"] for one in json.loads(capsys.readouterr().out)["unlike"]] == ["row 2", "row 3"]
+    assert [one["path"] for one in json.loads(capsys.readouterr().out)["unlike"]] == [
+        "row 2",
+        "row 3",
+        "row 4",
+    ]

@@ -53,9 +53,8 @@ class Vectors:
         Raises DataError where an example cannot be read.
         """
         for part in self._parts(data):
-            yield self.scaled(
-                torch.from_numpy(np.require(part, requirements="W"))
-            )  # pandas gives views that nobody may write to
+            # pandas gives views that nobody may write to
+            yield self.scaled(torch.from_numpy(np.require(part, requirements="W")))
 
     def scaled(self, x: Tensor) -> Tensor:
         """(N, ...) as read to vectors (N, F): float64 stays so, all else becomes float32."""

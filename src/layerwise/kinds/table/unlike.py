@@ -21,8 +21,8 @@ FAR = 1.0  # ranges of the training values beyond their ends
 def unlike(values: Values, spec: Spec) -> Mapping[int, str]:
     """Rows of which nothing is known, or where a number lies further from the training values than they spread.
 
-    By their place among the rows, each with the first reason and how many more there are. A category that training did not have is read as
-    rare ones are, which a network knows how to take, and so is no reason.
+    By their place among the rows, each with the first reason and how many more there are. A category that
+    training did not have is read as rare ones are, which a network knows how to take, and so is no reason.
     """
     found: dict[int, str] = {}
     more: Counter[int] = Counter()
@@ -44,6 +44,6 @@ def unlike(values: Values, spec: Spec) -> Mapping[int, str]:
             known |= (np.asarray(values[field]) != 0).any(1)
         else:
             known[:] = True
-    for row, others in more.items():
-        found[row] += f", and {others:,} {'column' if others == 1 else 'columns'} more"
+    for place, others in more.items():
+        found[place] += f", and {others:,} {'column' if others == 1 else 'columns'} more"
     return {**found, **{int(row): "all its cells are empty or unknown" for row in np.flatnonzero(~known)}}
